@@ -1,0 +1,46 @@
+# Everything sets itself up in .venv: Python 3.11 or newer, python3-venv and make are enough.
+PYTHON ?= python3
+BIN := .venv/bin
+OUT ?= out/demo
+
+.PHONY: demo test lint notebooks bench samples clean
+
+demo: .venv/core
+	$(BIN)/gridkit demo --out $(OUT)
+
+test: .venv/test
+	$(BIN)/pytest
+
+lint: .venv/dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+notebooks: .venv/dev
+	$(BIN)/pytest --nbmake --nbmake-timeout=300 -p no:randomly -o addopts= notebooks
+
+bench: .venv/dev
+	for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+# Write data/sample_grids anew from the generator.
+samples: .venv/core
+	$(BIN)/python -c "import gridkit as gk; [gk.write_city(gk.make_city(size), f'data/sample_grids/{size}') for size in ('small', 'demo')]"
+
+.venv/python: 
+	$(PYTHON) -m venv .venv
+	touch $@
+
+.venv/core: .venv/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+.venv/test: .venv/core
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+.venv/dev: .venv/test
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv out build *.egg-info

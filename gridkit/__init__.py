@@ -1,0 +1,144 @@
+"""gridkit: run a city district by grid (网格化管理).
+
+A district goes in; cells, people, located problems, cases, scores, maps and bulletins come out::
+
+    district ─ division ─▶ cells ─ staffing ─▶ posts ─┐
+                             │                        ▼
+     files ── intake ──▶ reports ─ location ─▶ located ─ casework ─▶ cases ─▶ scores ─▶ maps
+
+The public names below load what they need on first use, so that ``import gridkit`` is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .calendar import WorkCalendar as WorkCalendar
+    from .casework.cases import file_cases as file_cases
+    from .casework.clock import Limit as Limit
+    from .casework.clock import WorkClock as WorkClock
+    from .casework.clock import parse_limit as parse_limit
+    from .crs import suggest_crs as suggest_crs
+    from .crs import to_datum as to_datum
+    from .demo.city import City as City
+    from .demo.city import make_city as make_city
+    from .demo.city import write_city as write_city
+    from .division.blocks import Blocks as Blocks
+    from .division.blocks import street_blocks as street_blocks
+    from .division.checks import check_cells as check_cells
+    from .division.codes import number_cells as number_cells
+    from .division.groups import group as group
+    from .division.groups import group_labels as group_labels
+    from .division.lattice import hex_cells as hex_cells
+    from .division.lattice import square_cells as square_cells
+    from .errors import CRSError as CRSError
+    from .errors import FileError as FileError
+    from .errors import GeometryError as GeometryError
+    from .errors import GridkitError as GridkitError
+    from .errors import GridkitWarning as GridkitWarning
+    from .errors import OptionError as OptionError
+    from .errors import SchemaError as SchemaError
+    from .evaluation.heat import Density as Density
+    from .evaluation.heat import density as density
+    from .evaluation.periods import Period as Period
+    from .evaluation.rates import indicators as indicators
+    from .evaluation.rates import percent as percent
+    from .intake.district import District as District
+    from .intake.district import district_of as district_of
+    from .intake.district import read_cells as read_cells
+    from .intake.district import read_district as read_district
+    from .intake.reports import Intake as Intake
+    from .intake.reports import read_reports as read_reports
+    from .intake.roster import read_roster as read_roster
+    from .location.owner import locate as locate
+    from .privacy import mask_people as mask_people
+    from .publishing.bulletin import Bulletin as Bulletin
+    from .publishing.bulletin import bulletin as bulletin
+    from .publishing.maps import cell_map as cell_map
+    from .publishing.maps import heat_map as heat_map
+    from .publishing.offline import GridMap as GridMap
+    from .publishing.offline import save_map as save_map
+    from .rules import Category as Category
+    from .rules import Role as Role
+    from .rules import load_categories as load_categories
+    from .rules import load_roles as load_roles
+    from .rules import load_stage_limits as load_stage_limits
+    from .sheets import write_csv as write_csv
+    from .sheets import write_xlsx as write_xlsx
+    from .staffing.posts import assign as assign
+
+_HOMES = {
+    "Blocks": "division.blocks",
+    "Bulletin": "publishing.bulletin",
+    "CRSError": "errors",
+    "Category": "rules",
+    "City": "demo.city",
+    "Density": "evaluation.heat",
+    "District": "intake.district",
+    "FileError": "errors",
+    "GeometryError": "errors",
+    "GridMap": "publishing.offline",
+    "GridkitError": "errors",
+    "GridkitWarning": "errors",
+    "Intake": "intake.reports",
+    "Limit": "casework.clock",
+    "OptionError": "errors",
+    "Period": "evaluation.periods",
+    "Role": "rules",
+    "SchemaError": "errors",
+    "WorkCalendar": "calendar",
+    "WorkClock": "casework.clock",
+    "assign": "staffing.posts",
+    "bulletin": "publishing.bulletin",
+    "cell_map": "publishing.maps",
+    "check_cells": "division.checks",
+    "density": "evaluation.heat",
+    "district_of": "intake.district",
+    "file_cases": "casework.cases",
+    "group": "division.groups",
+    "group_labels": "division.groups",
+    "heat_map": "publishing.maps",
+    "hex_cells": "division.lattice",
+    "indicators": "evaluation.rates",
+    "load_categories": "rules",
+    "load_roles": "rules",
+    "load_stage_limits": "rules",
+    "locate": "location.owner",
+    "make_city": "demo.city",
+    "mask_people": "privacy",
+    "number_cells": "division.codes",
+    "parse_limit": "casework.clock",
+    "percent": "evaluation.rates",
+    "read_cells": "intake.district",
+    "read_district": "intake.district",
+    "read_reports": "intake.reports",
+    "read_roster": "intake.roster",
+    "save_map": "publishing.offline",
+    "square_cells": "division.lattice",
+    "street_blocks": "division.blocks",
+    "suggest_crs": "crs",
+    "to_datum": "crs",
+    "write_city": "demo.city",
+    "write_csv": "sheets",
+    "write_xlsx": "sheets",
+}
+
+__version__ = "0.1.0"
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605 - a list of str, made from the table above
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its room on first use."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'gridkit' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

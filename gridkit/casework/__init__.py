@@ -1,0 +1,1 @@
+"""Located reports go in; cases with stages and due dates come out."""

@@ -1,0 +1,170 @@
+"""The command line: ``gridkit demo``, ``gridkit run`` and ``gridkit check``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import GridkitError, GridkitWarning, Lang
+from .messages import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        0 when all went well, 1 when a check found errors, 2 when an input cannot be used.
+
+    Examples
+    --------
+    >>> from gridkit.cli import main
+    >>> main(["--lang", "en", "check", "nowhere.gpkg"])
+    2
+    """
+    args = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = args.command
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", GridkitWarning)
+        warnings.showwarning = _show_warning(args.lang)
+        try:
+            return command(args)
+        except GridkitError as error:
+            print(f"\n{say('cli.error', args.lang)}{error.text(args.lang)}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print(f"\n{say('cli.interrupted', args.lang)}", file=sys.stderr)
+            return 130
+
+
+def _default_lang() -> Lang:
+    """Return Chinese where the system speaks Chinese, English elsewhere."""
+    system = os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+    return "zh" if system.lower().startswith("zh") else "en"
+
+
+def _show_warning(lang: Lang) -> Callable[..., None]:
+    plain = warnings.showwarning
+
+    def show(text: Warning | str, *rest: Any, **more: Any) -> None:
+        if isinstance(text, GridkitWarning):
+            print(f"\n  {say('cli.warning', lang)}{text.text(lang)}", file=sys.stderr)
+        else:
+            plain(text, *rest, **more)
+
+    return show
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gridkit", description="网格化管理 · Run a district by grid"
+    )
+    parser.add_argument("--lang", choices=("zh", "en"), default=_default_lang())
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_demo(commands.add_parser("demo", help="a made city, the whole road · 演示城市，全流程"))
+    _add_run(commands.add_parser("run", help="your own files, the whole road · 用自己的数据"))
+    _add_check(commands.add_parser("check", help="check a file of cells · 检查网格文件"))
+    return parser
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_demo)
+    parser.add_argument("--out", default="out/demo", help="folder for the files")
+    parser.add_argument("--size", choices=("small", "demo"), default="demo")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_run)
+    parser.add_argument("--district", help="boundary and layers · 边界及各图层")
+    parser.add_argument("--streets", help="street centre lines · 道路中心线")
+    parser.add_argument("--cells", help="cells as given · 已有网格")
+    parser.add_argument("--cell-code", help="column with the cells' code · 网格编码列")
+    parser.add_argument(
+        "--merge-parts", action="store_true", help="rows with one code are one cell · 合并同码图形"
+    )
+    parser.add_argument("--reports", help="reported problems · 上报问题")
+    parser.add_argument("--datum", help="wgs84, cgcs2000, gcj02, bd09")
+    parser.add_argument("--roster", help="people · 人员名册")
+    parser.add_argument("--per-cell", type=float, default=300.0, help="households · 每格户数")
+    parser.add_argument("--into", type=int, help="number of cells · 网格数")
+    parser.add_argument("--title", default="", help="title of maps and pages · 标题")
+    parser.add_argument("--out", required=True, help="folder for the files · 输出文件夹")
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_check)
+    parser.add_argument("file", help="file of cells · 网格文件")
+    parser.add_argument("--layer", help="layer of the file · 图层")
+    parser.add_argument("--code", help="column with the code · 编码列")
+    parser.add_argument("--district", help="district to check against · 所属区")
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from .demo.city import make_city, write_city
+    from .road import Inputs, travel
+
+    city_folder = Path(args.out) / "city"
+    print(say("cli.demo_city", args.lang, size=args.size), file=sys.stderr, flush=True)
+    write_city(make_city(args.size, seed=args.seed), city_folder)
+    inputs = Inputs(
+        district=city_folder / "district.gpkg",
+        reports=city_folder / "reports.csv",
+        roster=city_folder / "roster.xlsx",
+    )
+    journey = travel(inputs, args.out, lang=args.lang, progress=sys.stderr)
+    print(journey.summary())
+    return 0
+
+
+def _run(args: argparse.Namespace) -> int:
+    from .road import Inputs, travel
+
+    inputs = Inputs(
+        district=args.district,
+        streets=args.streets,
+        cells=args.cells,
+        reports=args.reports,
+        roster=args.roster,
+        cell_code=args.cell_code,
+        merge_parts=args.merge_parts,
+        datum=args.datum,
+        per_cell=args.per_cell,
+        into=args.into,
+        title=args.title,
+    )
+    print(travel(inputs, args.out, lang=args.lang, progress=sys.stderr).summary())
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    import pandas as pd
+
+    from .division.checks import check_cells
+    from .intake.district import read_cells, read_district
+
+    district = None if args.district is None else read_district(args.district)
+    crs = None if district is None else district.crs
+    cells = read_cells(args.file, code=args.code, layer=args.layer, crs=crs)
+    findings = check_cells(cells, district, lang=args.lang)
+    for row in findings.itertuples():
+        texts = (row.detail, row.codes, row.remedy)
+        print(f"{row.severity:<12} {row.rule:<27}", *(t for t in texts if pd.notna(t) and t))
+    errors = int((findings["severity"] == "error").sum())
+    print(say("cli.checked", args.lang, cells=len(cells), errors=errors))
+    return 1 if errors else 0

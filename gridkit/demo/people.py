@@ -1,0 +1,186 @@
+"""The made city's people and units: who could hold its cells, and who answers for its problems."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pyproj
+
+from . import words
+from .places import DISTRICT_CODE, Places
+from .terrain import CRS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .buildings import Stock
+
+__all__ = ["HEADERS", "PROPERTY", "roster_frame", "unit_frame"]
+
+# The roster's headers, as district offices write them.
+HEADERS = (
+    "人员编号", "角色", "姓名", "单位", "联系电话", "最多负责网格数", "时段", "AB岗", "上级人员",
+    "社区编码", "经度", "纬度",
+)  # fmt: skip
+# Property companies; each street's compounds have one of them.
+PROPERTY = ("安居物业", "海晏物业", "乐居物业")
+_PER_CELL = 300
+
+
+@dataclass(frozen=True)
+class _Team:
+    """People of one role who stand in for one another."""
+
+    role: str
+    letter: str
+    unit: str
+    community: str
+    most: tuple[int, int]
+    slots: tuple[str, ...]
+    bases: list[tuple[float, float]]
+    size: int
+
+
+def roster_frame(places: Places, stock: Stock, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the roster as its file holds it: text, Chinese headers, bases in WGS84.
+
+    Officers and cadres hold many cells, cleaners two or three, volunteers one; there are enough
+    of each for a cell of 300 households, street by street and community by community.
+    """
+    rows: list[dict[str, str]] = []
+    for _, communities in places.frame.groupby("street_code", sort=False):
+        street = communities["street_name"].iloc[0]
+        cells = {c: _cells(places, stock, c) for c in communities["community_code"]}
+        points = {c: _homes(places, stock, c) for c in cells}
+        first = points[next(iter(cells))]
+        office, station = [first[0]], [first[-1]]
+        total = sum(cells.values())
+        heads: dict[str, str] = {}
+        for team in (
+            _Team("民警", "J", f"{street[:2]}派出所", "", (12, 20), ("08:00-18:00", "18:00-08:00"),
+                  station, max(2, -(-total * 13 // 120))),
+            _Team("机关干部", "G", f"{street}办事处", "", (10, 15), ("08:00-18:00",),
+                  office, max(2, -(-total * 13 // 100))),
+        ):  # fmt: skip
+            people = _team_rows(team, len(rows), rng)
+            for row in people[1:]:
+                row["上级人员"] = people[0]["人员编号"]
+            heads[team.role] = people[0]["人员编号"]
+            cadres = [r["人员编号"] for r in people]
+            rows += people
+        for k, (code, name) in enumerate(zip(cells, communities["name"], strict=True)):
+            chief = cadres[k % len(cadres)]
+            for team in _community_teams(code, name, street, cells[code], points[code]):
+                people = _team_rows(team, len(rows), rng)
+                for row in people:
+                    row["上级人员"] = chief
+                rows += people
+    frame = pd.DataFrame(rows, columns=list(HEADERS))
+    names = _names(len(frame), rng)
+    phones = 10_000 * 1_380_000 + rng.permutation(10_000)[: len(frame)]
+    return frame.assign(姓名=names, 联系电话=[str(p) for p in phones])
+
+
+def _community_teams(
+    code: str, name: str, street: str, cells: int, homes: list[tuple[float, float]]
+) -> list[_Team]:
+    depot = [homes[len(homes) // 2]]
+    return [
+        _Team("保洁员", "B", f"{street[:2]}环卫所", code, (2, 3), ("05:00-13:00", "13:00-21:00"),
+              depot, max(2, -(-cells * 13 // 20))),
+        _Team("志愿者", "Z", f"{name}志愿服务队", code, (1, 1), ("18:00-21:00", "09:00-11:00"),
+              homes, max(2, -(-cells * 23 // 20))),
+    ]  # fmt: skip
+
+
+def _team_rows(team: _Team, start: int, rng: np.random.Generator) -> list[dict[str, str]]:
+    """Return a team's rows; each one's stand-in (AB岗) is the next, the last one's the first."""
+    ids = [f"{team.letter}{start + i + 1:04d}" for i in range(team.size)]
+    low, high = team.most
+    lon, lat = _wgs84(team.bases)
+    rows = []
+    for i, person in enumerate(ids):
+        base = (i * 7) % len(lon)
+        rows.append(
+            {
+                "人员编号": person,
+                "角色": team.role,
+                "单位": team.unit,
+                "最多负责网格数": str(low + words.lot(rng, high - low + 1)),
+                "时段": team.slots[i % len(team.slots)],
+                "AB岗": ids[(i + 1) % len(ids)],
+                "上级人员": "",
+                "社区编码": team.community,
+                "经度": lon[base],
+                "纬度": lat[base],
+            }
+        )
+    return rows
+
+
+def _cells(places: Places, stock: Stock, community: str) -> int:
+    """Return how many cells of about 300 households a community will have, rounded up."""
+    households = sum(n for f, n in stock.households.items() if places.of_block[f] == community)
+    return households // _PER_CELL + 1
+
+
+def _homes(places: Places, stock: Stock, community: str) -> list[tuple[float, float]]:
+    """Return the middles of a community's buildings, or of the community where it has none."""
+    here = [places.of_block[f] == community for f in stock.block]
+    shapes = stock.frame.geometry[here]
+    if shapes.empty:
+        shapes = places.frame.geometry[places.frame["community_code"] == community]
+    middles = shapes.centroid
+    return list(zip(middles.x, middles.y, strict=True))
+
+
+def _wgs84(points: list[tuple[float, float]]) -> tuple[list[str], list[str]]:
+    """Return longitudes and latitudes as text with six decimals."""
+    transformer = pyproj.Transformer.from_crs(CRS, "EPSG:4490", always_xy=True)
+    lon, lat = transformer.transform([p[0] for p in points], [p[1] for p in points])
+    return [f"{v:.6f}" for v in lon], [f"{v:.6f}" for v in lat]
+
+
+def _names(n: int, rng: np.random.Generator) -> list[str]:
+    """Return names drawn by lot: a surname and one or two characters."""
+    names = []
+    for _ in range(n):
+        given = words.GIVEN[words.lot(rng, len(words.GIVEN))]
+        if rng.random() < 0.7:
+            given += words.GIVEN[words.lot(rng, len(words.GIVEN))]
+        names.append(words.SURNAMES[words.lot(rng, len(words.SURNAMES))] + given)
+    return names
+
+
+def unit_frame(places: Places, roster: pd.DataFrame) -> pd.DataFrame:
+    """Return the responsible units: ``unit_code``, ``name``, ``kind``, ``group``, chief, parent."""
+    centre = f"{DISTRICT_CODE}U01"
+    rows = [
+        (centre, "区监督指挥中心", "监督指挥中心", "区直部门", "", ""),
+        (f"{DISTRICT_CODE}U02", "区12345热线中心", "热线中心", "区直部门", "", centre),
+        (f"{DISTRICT_CODE}U03", "市政养护所", "市政所", "区直部门", "", centre),
+        (f"{DISTRICT_CODE}U04", "园林绿化所", "园林所", "区直部门", "", centre),
+        (f"{DISTRICT_CODE}U05", "工地管理所", "住建部门", "区直部门", "", centre),
+        (f"{DISTRICT_CODE}U06", "河道管理所", "水务部门", "区直部门", "", centre),
+        (f"{DISTRICT_CODE}U07", "自来水公司", "公用企业", "公用企业", "", centre),
+        (f"{DISTRICT_CODE}U08", "供电公司", "公用企业", "公用企业", "", centre),
+        (f"{DISTRICT_CODE}U09", "通信公司", "公用企业", "公用企业", "", centre),
+        *(
+            (f"{DISTRICT_CODE}U{10 + i}", name, "物业公司", "物业公司", "", centre)
+            for i, name in enumerate(PROPERTY)
+        ),
+    ]
+    chiefs = roster.drop_duplicates("单位").set_index("单位")["人员编号"]
+    streets = places.frame.drop_duplicates("street_code")
+    for code, name in zip(streets["street_code"], streets["street_name"], strict=True):
+        office, police = f"{name}办事处", f"{name[:2]}派出所"
+        rows += [
+            (f"{code}U01", office, "街道办事处", "街道", chiefs[office], centre),
+            (f"{code}U02", f"{name[:2]}城管中队", "城管执法中队", "执法中队", "", centre),
+            (f"{code}U03", f"{name[:2]}环卫所", "环卫所", "环卫所", "", centre),
+            (f"{code}U04", police, "派出所", "派出所", chiefs[police], ""),
+        ]
+    columns = ["unit_code", "name", "kind", "group", "chief_id", "parent_code"]
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,84 @@
+"""Sound areas, and orders that do not depend on how the rows of a table happen to be sorted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from ..crs import require_metres
+from ..errors import GeometryError
+from ..messages import message
+from ..tables import first_few
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+__all__ = ["inner_points", "reading_order", "require_areas"]
+
+BAND_SHARE = 0.6
+"""Height of a reading band as a share of the median height of the areas."""
+
+Geometries = npt.NDArray[Any]
+Ints = npt.NDArray[np.integer[Any]]
+Floats = npt.NDArray[np.float64]
+
+
+def inner_points(geoms: Geometries) -> tuple[Floats, Floats]:
+    """Return x and y, in whole millimetres, of a point inside each area."""
+    points = shapely.point_on_surface(geoms)
+    return np.round(shapely.get_x(points), 3), np.round(shapely.get_y(points), 3)
+
+
+def reading_order(geoms: Geometries) -> Ints:
+    """Return the positions of areas as one reads a page: west to east, then north to south.
+
+    A band starts at the northernmost area that is in no band yet and holds every area whose
+    inner point lies less than 0.6 × the median height of the areas below that one; inside a band
+    the order is west to east.
+
+    Parameters
+    ----------
+    geoms : ndarray of Polygon or MultiPolygon, shape (n,)
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        ``geoms[order]`` is in reading order.
+    """
+    x, y = inner_points(geoms)
+    bounds = shapely.bounds(geoms)
+    height = BAND_SHARE * float(np.median(bounds[:, 3] - bounds[:, 1])) if len(geoms) else 0.0
+    band = np.zeros(len(geoms), dtype=np.int64)
+    current, top = -1, np.inf
+    for position in np.argsort(-y, kind="stable"):
+        if top - y[position] >= height:
+            current, top = current + 1, y[position]
+        band[position] = current
+    return np.lexsort((-y, x, band))
+
+
+def require_areas(frame: gpd.GeoDataFrame, *, what: str) -> Geometries:
+    """Return the geometries of `frame`; raise unless all are sound polygons in metres.
+
+    Raises
+    ------
+    CRSError
+        No CRS, or one that is not in metres.
+    GeometryError
+        A shape is missing, empty, invalid or not a polygon; the rows are named.
+    """
+    require_metres(frame, what=what)
+    geoms: Geometries = frame.geometry.to_numpy()
+    if not len(geoms):
+        raise GeometryError(*message("division.no_areas", what=what))
+    kinds = np.isin(shapely.get_type_id(geoms), [3, 6])
+    bad = ~kinds | shapely.is_empty(geoms) | ~shapely.is_valid(geoms)
+    if bad.any():
+        rows = np.flatnonzero(bad)
+        raise GeometryError(
+            *message("division.bad_shapes", what=what, n=len(rows), rows=first_few(rows))
+        )
+    return geoms

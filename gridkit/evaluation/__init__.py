@@ -1,0 +1,1 @@
+"""Cases go in; indicators, rates and heat come out."""

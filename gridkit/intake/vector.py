@@ -1,0 +1,215 @@
+"""Vector files in, metres out: the only place of the room that opens map files."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pyogrio
+import pyproj
+import shapely
+
+from ..crs import from_datum, require_metres, suggest_crs
+from ..errors import CRSError, FileError, GeometryError, raise_all
+from ..files import require_file
+from ..messages import message
+from ..tables import first_few
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from ..messages import Message
+
+__all__ = [
+    "VECTOR_SUFFIXES",
+    "layer_names",
+    "read_layer",
+    "read_vector",
+    "require_shapes",
+    "require_suffix",
+    "shape_problems",
+    "to_metres",
+    "working_crs",
+]
+
+VECTOR_SUFFIXES = (".gpkg", ".geojson", ".json", ".shp", ".fgb", ".parquet")
+
+
+def require_suffix(path: str | Path, suffixes: tuple[str, ...]) -> Path:
+    """Return `path` when there is such a file and its ending is one of `suffixes`."""
+    file = require_file(path)
+    if file.suffix.lower() not in suffixes:
+        raise FileError(
+            *message("intake.unknown_format", path=path, known=", ".join(suffixes)),
+        )
+    return file
+
+
+def layer_names(path: str | Path) -> list[str]:
+    """Return the names of the layers of a vector file, in the order of the file.
+
+    Raises
+    ------
+    FileError
+        There is no such file, its ending is unknown, or it cannot be read.
+    """
+    file = require_suffix(path, VECTOR_SUFFIXES)
+    if file.suffix.lower() == ".parquet":
+        return [file.stem]
+    try:
+        return [str(name) for name in pyogrio.list_layers(file)[:, 0]]
+    except (pyogrio.errors.DataSourceError, UnicodeDecodeError) as error:
+        raise FileError(*message("intake.unreadable", path=path, why=error)) from error
+
+
+def read_vector(path: str | Path, *, layer: str | None = None) -> gpd.GeoDataFrame:
+    """Return one layer with shapes as it stands in the file; heights are left out.
+
+    Parameters
+    ----------
+    path : path
+        GeoPackage, GeoJSON, Shapefile, FlatGeobuf or GeoParquet.
+    layer : str, optional
+        Needed where the file has several.
+
+    Raises
+    ------
+    FileError
+        There is no such file or layer, it cannot be read, or it has no shapes.
+    """
+    file = require_suffix(path, VECTOR_SUFFIXES)
+    if file.suffix.lower() == ".parquet":
+        return _plain(_read_geoparquet(file))
+    frame = read_layer(path, layer=layer)
+    if not isinstance(frame, gpd.GeoDataFrame):
+        raise FileError(*message("intake.no_shapes", path=path))
+    return frame
+
+
+def read_layer(path: str | Path, *, layer: str | None = None) -> pd.DataFrame:
+    """Return one layer, with or without shapes, of a file that GDAL reads."""
+    names = layer_names(path)
+    if layer is None and len(names) > 1:
+        raise FileError(*message("intake.several_layers", path=path, found=", ".join(names)))
+    if not names or layer not in (None, *names):
+        found, wanted = ", ".join(names) or "–", layer or "1"
+        raise FileError(*message("intake.missing_layer", path=path, layer=wanted, found=found))
+    try:
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+            frame: pd.DataFrame = pyogrio.read_dataframe(path, layer=layer)
+    except (
+        pyogrio.errors.DataSourceError,
+        pyogrio.errors.DataLayerError,
+        pyogrio.errors.FeatureError,
+        shapely.errors.GEOSException,
+        UnicodeDecodeError,
+    ) as error:
+        raise FileError(*message("intake.unreadable", path=path, why=error)) from error
+    return _plain(frame) if isinstance(frame, gpd.GeoDataFrame) else frame
+
+
+def _plain(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Call the geometry column ``geometry`` and leave heights out."""
+    if frame.geometry.name != "geometry":
+        frame = frame.rename_geometry("geometry")
+    if not frame.geometry.has_z.any():
+        return frame
+    return frame.set_geometry(frame.geometry.force_2d())
+
+
+def _read_geoparquet(file: Path) -> gpd.GeoDataFrame:
+    try:
+        return gpd.read_parquet(file)
+    except ImportError as error:
+        raise FileError(*message("intake.needs_pyarrow", path=file)) from error
+    except (OSError, ValueError) as error:
+        raise FileError(*message("intake.unreadable", path=file, why=error)) from error
+
+
+def to_metres(
+    frame: gpd.GeoDataFrame,
+    *,
+    what: str,
+    crs: Any = None,
+    datum: str | None = None,
+) -> gpd.GeoDataFrame:
+    """Return the layer in a projected CRS in metres.
+
+    Parameters
+    ----------
+    frame : GeoDataFrame
+    what : str
+        File and layer, for messages.
+    crs : anything pyproj understands, optional
+        The CRS wanted. By default the layer's own when that is in metres, else the one
+        that `suggest_crs` names.
+    datum : {"wgs84", "cgcs2000", "gcj02", "bd09"}, optional
+        What the coordinates really are, whatever the file says.
+
+    Raises
+    ------
+    CRSError
+        The layer has no CRS, `crs` is unknown or not in metres, or `datum` is unknown.
+    """
+    if frame.crs is None:
+        raise CRSError(*message("intake.missing_crs", what=what))
+    if datum is not None:
+        frame = from_datum(frame, datum)
+    if crs is not None:
+        return frame.to_crs(working_crs(crs))
+    return frame if _is_metric(frame.crs) else frame.to_crs(suggest_crs(frame))
+
+
+def working_crs(crs: Any) -> pyproj.CRS:
+    """Return `crs` when it is known and in metres; raise `CRSError` otherwise."""
+    try:
+        known = pyproj.CRS.from_user_input(crs)
+    except pyproj.exceptions.CRSError as error:
+        raise CRSError(*message("intake.unknown_crs", crs=crs)) from error
+    require_metres(gpd.GeoSeries(crs=known), what=f"crs={crs}")
+    return known
+
+
+def _is_metric(crs: pyproj.CRS) -> bool:
+    """Tell whether lengths in `crs` are metres on the ground; in Web Mercator they are not."""
+    method = crs.coordinate_operation
+    return (
+        crs.is_projected
+        and crs.axis_info[0].unit_name == "metre"
+        and "Pseudo Mercator" not in (method.method_name if method else "")
+    )
+
+
+def shape_problems(shapes: gpd.GeoSeries, *, what: str, kinds: tuple[str, ...]) -> list[Message]:
+    """Return one sentence for each way in which shapes are missing, of a wrong kind or invalid."""
+    missing = (shapes.isna() | shapes.is_empty).to_numpy()
+    wrong = ~missing & ~shapes.geom_type.isin(kinds).to_numpy()
+    invalid = ~missing & ~wrong & ~shapes.is_valid.to_numpy()
+    problems = []
+    if missing.any():
+        problems.append(message("intake.empty_shapes", what=what, **_where(missing)))
+    if wrong.any():
+        met = ", ".join(sorted(set(shapes[wrong].geom_type)))
+        wanted = ", ".join(kinds)
+        problems.append(
+            message("intake.wrong_shapes", what=what, met=met, wanted=wanted, **_where(wrong))
+        )
+    if invalid.any():
+        why = shapely.is_valid_reason(shapes.to_numpy()[invalid][0])
+        problems.append(message("intake.invalid_shapes", what=what, why=why, **_where(invalid)))
+    return problems
+
+
+def require_shapes(shapes: gpd.GeoSeries, *, what: str, kinds: tuple[str, ...]) -> None:
+    """Raise `GeometryError` unless all shapes are there, valid and of the wanted kinds."""
+    raise_all(GeometryError, shape_problems(shapes, what=what, kinds=kinds))
+
+
+def _where(mask: NDArray[np.bool_]) -> dict[str, Any]:
+    rows = mask.nonzero()[0]
+    return {"n": len(rows), "rows": first_few(rows + 1)}

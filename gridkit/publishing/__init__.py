@@ -1,0 +1,1 @@
+"""Tables go in; maps, bulletins and sheets come out: single files that need no network."""

@@ -1,0 +1,305 @@
+// Drawing: one canvas under the map's other layers, redrawn whole when the map has moved.
+
+const HALF = 20037508.342789244; // half the Web-Mercator world, metres
+const HALO = "rgba(255,255,255,.92)";
+const FONT = getComputedStyle(document.body).fontFamily;
+
+// A view turns Web-Mercator metres into pixels of the canvas.
+function viewOf(map, corner, size) {
+  const zoom = map.getZoom();
+  const scale = (256 * 2 ** zoom) / (2 * HALF);
+  const origin = map.getPixelOrigin().add(corner);
+  const ground = Math.cos((map.getCenter().lat * Math.PI) / 180);
+  return {
+    zoom, scale, size,
+    metre: scale / ground,
+    x: (mx) => (mx + HALF) * scale - origin.x,
+    y: (my) => (HALF - my) * scale - origin.y,
+  };
+}
+
+function onScreen(s, i, view) {
+  const k = 4 * i, box = s.box;
+  return box[k] <= box[k + 2] &&
+    view.x(s.x0 + box[k] * s.step) < view.size.x && view.x(s.x0 + box[k + 2] * s.step) > 0 &&
+    view.y(s.y0 + box[k + 3] * s.step) < view.size.y && view.y(s.y0 + box[k + 1] * s.step) > 0;
+}
+
+// Add a shape to a path; vertices nearer than 0.6 px to the last one drawn are left out.
+function trace(path, s, i, view, closed) {
+  const k = s.step * view.scale, bx = view.x(s.x0), by = view.y(s.y0);
+  for (let r = s.first[i]; r < s.first[i + 1]; r++) {
+    const start = s.ring[r], end = s.ring[r + 1];
+    let lastX = 0, lastY = 0;
+    for (let v = start; v < end; v++) {
+      const px = bx + k * s.x[v], py = by - k * s.y[v];
+      if (v === start) path.moveTo(px, py);
+      else if (v < end - 1 && Math.abs(px - lastX) < 0.6 && Math.abs(py - lastY) < 0.6) continue;
+      else path.lineTo(px, py);
+      lastX = px;
+      lastY = py;
+    }
+    if (closed) path.closePath();
+  }
+}
+
+function pathOf(s, view, closed) {
+  const path = new Path2D();
+  for (let i = 0; i < s.n; i++) if (onScreen(s, i, view)) trace(path, s, i, view, closed);
+  return path;
+}
+
+function fill(ctx, path, colour) {
+  ctx.fillStyle = colour;
+  ctx.fill(path, "evenodd");
+}
+
+function stroke(ctx, path, colour, width, dash = []) {
+  ctx.strokeStyle = colour;
+  ctx.lineWidth = width;
+  ctx.setLineDash(dash);
+  ctx.stroke(path);
+  ctx.setLineDash([]);
+}
+
+function mix(colours, t) {
+  const at = t * (colours.length - 1), k = Math.min(colours.length - 2, Math.floor(at));
+  const channel = (c, j) => parseInt(c.slice(1 + 2 * j, 3 + 2 * j), 16);
+  return [0, 1, 2].map((j) => {
+    const a = channel(colours[k], j), b = channel(colours[k + 1], j);
+    return Math.round(a + (b - a) * (at - k));
+  });
+}
+
+// Where there is nothing the ground shows through; colour gathers quickly above that.
+const heatOpacity = (t) => 0.88 * Math.min(1, t * 3.2);
+
+function heatCanvas(view, parts) {
+  const { part, width, height } = view.image;
+  const colours = new Uint8ClampedArray(4 * 256);
+  for (let b = 1; b < 256; b++) {
+    const t = (b - 1) / 254;
+    colours.set([...mix(view.ramp, t), Math.round(255 * heatOpacity(t))], 4 * b);
+  }
+  const picture = new ImageData(width, height);
+  parts[part].forEach((b, p) => picture.data.set(colours.subarray(4 * b, 4 * b + 4), 4 * p));
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = height;
+  canvas.getContext("2d").putImageData(picture, 0, 0);
+  return canvas;
+}
+
+function drawHeat(ctx, picture, bounds, border, view) {
+  const [west, south, east, north] = bounds;
+  const x = view.x(west), y = view.y(north);
+  ctx.save();
+  ctx.clip(border, "evenodd");
+  ctx.imageSmoothingEnabled = true;
+  ctx.imageSmoothingQuality = "high";
+  ctx.drawImage(picture, x, y, view.x(east) - x, view.y(south) - y);
+  ctx.restore();
+}
+
+// Fill each cell in its class; an edge in the same colour closes the hairline between two.
+function drawCells(ctx, shapes, layer, view) {
+  ctx.globalAlpha = 0.82;
+  for (let i = 0; i < shapes.n; i++) {
+    if (!onScreen(shapes, i, view)) continue;
+    const path = new Path2D();
+    trace(path, shapes, i, view, true);
+    fill(ctx, path, layer.index[i] < 0 ? layer.none : layer.colours[layer.index[i]]);
+  }
+  ctx.globalAlpha = 1;
+}
+
+// Outlines in the colour of each class, the higher classes on top.
+function drawRims(ctx, shapes, layer, view) {
+  const width = Math.max(1, Math.min(2.6, (view.zoom - 12) * 0.7));
+  stroke(ctx, pathOf(shapes, view, true), "rgba(255,255,255,.7)", width + 1.4);
+  for (let c = -1; c < layer.colours.length; c++) {
+    const path = new Path2D();
+    for (let i = 0; i < shapes.n; i++) {
+      if (layer.index[i] === c && onScreen(shapes, i, view)) trace(path, shapes, i, view, true);
+    }
+    stroke(ctx, path, c < 0 ? layer.none : layer.colours[c], width);
+  }
+}
+
+function drawStreets(ctx, streets, view, paths) {
+  const shown = streets.filter((s) => view.zoom >= s.zoom);
+  const width = (s) => {
+    const least = s.zoom < 11 ? 1.6 : s.zoom < 13 ? 1.1 : 0.6;
+    return Math.max(least, Math.min(s.width_m * view.metre, 22));
+  };
+  ctx.lineCap = ctx.lineJoin = "round";
+  const path = (s) => paths.get(s) || paths.set(s, pathOf(s.lines, view, false)).get(s);
+  if (view.zoom >= 13) {
+    for (const s of shown) {
+      if (s.kind !== "rail") stroke(ctx, path(s), "rgba(120,110,95,.55)", width(s) + 1.2);
+    }
+  }
+  for (const s of shown) {
+    if (s.kind === "rail") {
+      stroke(ctx, path(s), "rgba(90,90,95,.75)", 1.6);
+      stroke(ctx, path(s), "#fff", 0.9, [6, 6]);
+    } else {
+      stroke(ctx, path(s), s.zoom < 11 ? "rgba(255,252,240,.95)" : "rgba(255,255,255,.9)", width(s));
+    }
+  }
+  ctx.lineCap = "butt";
+}
+
+// Labels never lie over one another: the first to claim a place keeps it.
+function labeller(ctx, view) {
+  const taken = [];
+  const free = (box) => {
+    const [a, b, c, d] = box;
+    if (c < 0 || d < 0 || a > view.size.x || b > view.size.y) return false;
+    if (taken.some((t) => a < t[2] && c > t[0] && b < t[3] && d > t[1])) return false;
+    return taken.push(box) > 0;
+  };
+  return (text, x, y, { size, colour, weight = 400, angle = 0, pad = 4, limit = Infinity }) => {
+    const words = text.length > 18 ? text.slice(0, 17) + "…" : text;
+    ctx.font = `${weight} ${size}px ${FONT}`;
+    const width = ctx.measureText(words).width;
+    if (width > limit) return false;
+    const w = (Math.abs(Math.cos(angle)) * width + Math.abs(Math.sin(angle)) * size) / 2 + pad;
+    const h = (Math.abs(Math.sin(angle)) * width + Math.abs(Math.cos(angle)) * size) / 2 + pad;
+    if (!free([x - w, y - h, x + w, y + h])) return false;
+    ctx.save();
+    ctx.translate(x, y);
+    ctx.rotate(angle);
+    ctx.textAlign = "center";
+    ctx.textBaseline = "middle";
+    ctx.lineJoin = "round";
+    ctx.strokeStyle = HALO;
+    ctx.lineWidth = 3.4;
+    ctx.strokeText(words, 0, 0);
+    ctx.fillStyle = colour;
+    ctx.fillText(words, 0, 0);
+    ctx.restore();
+    return true;
+  };
+}
+
+function labelMiddles(label, names, middles, view, style, limitOf) {
+  for (let i = 0; i < middles.n; i++) {
+    const v = middles.ring[middles.first[i]];
+    if (v === undefined || middles.first[i] === middles.first[i + 1] || !names[i]) continue;
+    const x = view.x(middles.x0 + middles.x[v] * middles.step);
+    const y = view.y(middles.y0 + middles.y[v] * middles.step);
+    label(names[i], x, y, limitOf ? { ...style, limit: limitOf(i) } : style);
+  }
+}
+
+// A street's name along its longest straight piece, once in a neighbourhood.
+function labelStreets(label, streets, view) {
+  const seen = [];
+  for (const layer of streets) {
+    const s = layer.lines;
+    if (layer.width_m < 10 && view.zoom < 16.5) continue;
+    for (let i = 0; i < s.n; i++) {
+      const name = layer.names[i];
+      if (!name || !onScreen(s, i, view)) continue;
+      let best = null, most = 15 * name.length;
+      for (let v = s.ring[s.first[i]]; v < s.ring[s.first[i + 1]] - 1; v++) {
+        const ax = view.x(s.x0 + s.x[v] * s.step), ay = view.y(s.y0 + s.y[v] * s.step);
+        const bx = view.x(s.x0 + s.x[v + 1] * s.step), by = view.y(s.y0 + s.y[v + 1] * s.step);
+        const length = Math.hypot(bx - ax, by - ay);
+        if (length > most) [best, most] = [[ax, ay, bx, by], length];
+      }
+      if (!best) continue;
+      const [ax, ay, bx, by] = best, x = (ax + bx) / 2, y = (ay + by) / 2;
+      if (seen.some((o) => o.name === name && Math.hypot(o.x - x, o.y - y) < 420)) continue;
+      let angle = Math.atan2(by - ay, bx - ax);
+      if (Math.abs(angle) > Math.PI / 2) angle += Math.PI;
+      if (label(name, x, y, { size: 12, colour: "#5d5648", angle })) seen.push({ name, x, y });
+    }
+  }
+}
+
+function paint(ctx, view, page) {
+  const { base, state } = page, layer = page.views[state.view], on = state.on;
+  const border = base.border ? pathOf(base.border, view, true) : null;
+  if (border) fill(ctx, border, "#faf8f3");
+  if (base.water && on.water) fill(ctx, pathOf(base.water, view, true), "#bcd9ea");
+  const cells = layer ? page.areas[layer.areas].shapes : null;
+  if (layer && layer.kind === "cells") drawCells(ctx, cells, layer, view);
+  if (base.buildings && on.buildings && view.zoom >= 14.5) {
+    const path = pathOf(base.buildings, view, true);
+    fill(ctx, path, "rgba(96,84,68,.22)");
+    if (view.zoom >= 16) stroke(ctx, path, "rgba(96,84,68,.35)", 0.6);
+  }
+  if (layer && layer.picture) drawHeat(ctx, layer.picture, layer.image.bounds, border, view);
+  if (base.streets && on.streets) drawStreets(ctx, base.streets, view, new Map());
+  if (layer && on.outlines) {
+    if (layer.kind === "heat") drawRims(ctx, cells, layer, view);
+    else stroke(ctx, pathOf(cells, view, true), "rgba(70,70,78,.75)", view.zoom < 14 ? 0.6 : 1);
+  }
+  if (base.communities && on.communities) {
+    const path = pathOf(base.communities.borders, view, false);
+    stroke(ctx, path, HALO, view.zoom < 13 ? 2 : 3.6);
+    stroke(ctx, path, "#5b4a78", view.zoom < 13 ? 0.9 : 1.6, [7, 4]);
+  }
+  if (border) stroke(ctx, border, "#3d3550", 2.2);
+  if (state.cell) drawChosen(ctx, page, view);
+  drawLabels(ctx, page, layer, view);
+}
+
+function drawChosen(ctx, page, view) {
+  const path = new Path2D();
+  trace(path, page.areas[page.state.cell.areas].shapes, page.state.cell.i, view, true);
+  stroke(ctx, path, "#fff", 6);
+  stroke(ctx, path, "#0b57c2", 3.2);
+}
+
+function drawLabels(ctx, page, layer, view) {
+  const { base, state } = page, label = labeller(ctx, view);
+  if (base.communities && state.on.communities && view.zoom >= 12.5) {
+    const size = view.zoom < 14 ? 12 : 14;
+    const style = { size, colour: "#43325f", weight: 600 };
+    labelMiddles(label, base.communities.names, base.communities.middles, view, style);
+  }
+  if (base.streets && state.on.streets && view.zoom >= 14.5) labelStreets(label, base.streets, view);
+  if (layer && state.on.outlines) {
+    const { shapes, middles, labels, usual } = page.areas[layer.areas];
+    if (usual * view.scale < 62) return; // most cells have no room for their number yet
+    const room = (i) => 0.4 * (shapes.box[4 * i + 2] - shapes.box[4 * i]) * shapes.step * view.scale;
+    labelMiddles(label, labels, middles, view, { size: 11.5, colour: "#3a3f47", pad: 1 }, room);
+  }
+}
+
+const Sheet = L.Renderer.extend({
+  options: { pane: "gridkit", padding: 0.15 },
+  initialize(page) {
+    L.Renderer.prototype.initialize.call(this, {});
+    this.page = page;
+  },
+  _initContainer() {
+    this._container = document.createElement("canvas");
+  },
+  _destroyContainer() {
+    this._container.remove();
+    delete this._container;
+  },
+  _update() {
+    if (this._map._animatingZoom && this._bounds) return;
+    L.Renderer.prototype._update.call(this);
+    const size = this._bounds.getSize(), ratio = Math.min(2, window.devicePixelRatio || 1);
+    this._container.width = Math.round(size.x * ratio);
+    this._container.height = Math.round(size.y * ratio);
+    this._container.style.width = size.x + "px";
+    this._container.style.height = size.y + "px";
+    L.DomUtil.setPosition(this._container, this._bounds.min);
+    this.ratio = ratio;
+    this.draw();
+  },
+  draw() {
+    const ctx = this._container.getContext("2d");
+    ctx.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    const size = this._bounds.getSize();
+    ctx.clearRect(0, 0, size.x, size.y);
+    paint(ctx, viewOf(this._map, this._bounds.min, size), this.page);
+  },
+});

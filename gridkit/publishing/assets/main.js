@@ -1,0 +1,94 @@
+// Putting the page together once the data is unpacked.
+
+function latLngs([west, south, east, north]) {
+  const corner = (x, y) => L.CRS.EPSG3857.unproject(L.point(x, y));
+  return L.latLngBounds(corner(west, south), corner(east, north));
+}
+
+function readPage({ doc, parts }, map) {
+  const read = (where) => readShapes(where, parts);
+  const base = {};
+  for (const name of ["border", "water", "buildings"]) {
+    if (doc.base[name]) base[name] = read(doc.base[name]);
+  }
+  if (doc.base.communities) {
+    const { borders, middles, names } = doc.base.communities;
+    base.communities = { borders: read(borders), middles: read(middles), names };
+  }
+  if (doc.base.streets) base.streets = doc.base.streets.map((s) => ({ ...s, lines: read(s.shapes) }));
+  const areas = doc.areas.map((a) => {
+    const shapes = read(a.shapes);
+    return { ...a, shapes, middles: read(a.middles), usual: usualWidth(shapes) };
+  });
+  const views = doc.views.map((v) => (v.image ? { ...v, picture: heatCanvas(v, parts) } : v));
+  const on = { outlines: true, communities: true, streets: true, buildings: true, water: true };
+  return { doc, map, base, areas, views, state: { view: 0, cell: null, on } };
+}
+
+function showWords(page) {
+  const { doc } = page;
+  byId("gk-title").textContent = doc.title;
+  byId("gk-sub").textContent = doc.head.join(" · ");
+  byId("gk-hint").textContent = doc.words.click;
+  byId("gk-foot").replaceChildren(...doc.foot.map((line) => make("span", line)));
+  byId("gk-side").setAttribute("aria-label", doc.words.panel);
+  page.map.getContainer().setAttribute("aria-label", doc.words.map);
+  if (doc.summary) {
+    byId("gk-summary").replaceChildren(make("h2", doc.words.summary), facts(doc.summary));
+    byId("gk-summary").hidden = false;
+  }
+}
+
+function northArrow(word) {
+  const control = L.control({ position: "topright" });
+  control.onAdd = () => {
+    const box = make("div", null, "gk-north"), ns = "http://www.w3.org/2000/svg";
+    const svg = document.createElementNS(ns, "svg"), arrow = document.createElementNS(ns, "path");
+    for (const [name, value] of Object.entries({ width: 14, height: 18, viewBox: "0 0 14 18" })) {
+      svg.setAttribute(name, value);
+    }
+    arrow.setAttribute("d", "M7 0 13 17 7 13 1 17Z");
+    arrow.setAttribute("fill", "#3c424a");
+    svg.append(arrow);
+    box.append(svg, make("span", word));
+    return box;
+  };
+  return control;
+}
+
+function fitPage(page) {
+  const { map, doc } = page, snap = map.options.zoomSnap;
+  map.invalidateSize({ animate: false });
+  map.options.zoomSnap = 0; // fill the window exactly; later zooming snaps again
+  map.fitBounds(latLngs(doc.bounds), { animate: false, padding: [12, 12] });
+  map.options.zoomSnap = snap;
+}
+
+function start(page) {
+  const { map, doc } = page;
+  map.createPane("gridkit").style.zIndex = 250;
+  map.getPane("gridkit").style.pointerEvents = "none";
+  map.setMaxZoom(19);
+  map.doubleClickZoom.disable();
+  showWords(page);
+  showLegend(page);
+  showLayers(page);
+  fitPage(page);
+  page.sheet = new Sheet(page).addTo(map);
+  L.control.zoom({ zoomInTitle: doc.words.zoom_in, zoomOutTitle: doc.words.zoom_out }).addTo(map);
+  L.control.scale({ imperial: false, maxWidth: 140 }).addTo(map);
+  northArrow(doc.words.north).addTo(map);
+  listen(page);
+  new ResizeObserver(() => {
+    map.invalidateSize({ animate: false });
+    keepInView(page);
+  }).observe(byId("gk-map"));
+  byId("gk-old").remove();
+  document.documentElement.dataset.gridkit = "ready";
+}
+
+if ("DecompressionStream" in window) {
+  start(readPage(await unpack(byId("gk-data").textContent), gridkitMap));
+} else {
+  byId("gk-old").classList.add("gk-now");
+}

@@ -1,0 +1,234 @@
+// The panel beside the map. Words reach the page only through textContent.
+
+const byId = (id) => document.getElementById(id);
+
+function make(tag, text, className) {
+  const element = document.createElement(tag);
+  if (text !== undefined && text !== null) element.textContent = text;
+  if (className) element.className = className;
+  return element;
+}
+
+function numberText(value, lang) {
+  const large = Math.abs(value) >= 1e6;
+  const options = large ? { notation: "compact" } : { maximumSignificantDigits: 4 };
+  return new Intl.NumberFormat(lang === "zh" ? "zh-CN" : "en", options).format(value);
+}
+
+function ticks(values, lang) {
+  const row = make("div", null, "gk-ticks");
+  values.forEach((value, k) => {
+    const tick = make("span", value === null ? "" : numberText(value, lang));
+    tick.style.left = (100 * k) / Math.max(1, values.length - 1) + "%";
+    row.append(tick);
+  });
+  return row;
+}
+
+function showLegend(page) {
+  const { doc } = page, layer = page.views[page.state.view], box = byId("gk-legend");
+  box.replaceChildren(make("h2", doc.words.legend));
+  if (!layer) return;
+  box.append(make("p", layer.unit || layer.label, "gk-title"));
+  const bar = make("div", null, "gk-bar");
+  if (layer.stops) {
+    const colours = [...Array(13).keys()].map((k) => {
+      const t = k / 12;
+      return `rgba(${mix(layer.ramp, t).join(",")},${heatOpacity(t).toFixed(2)})`;
+    });
+    bar.style.background = `linear-gradient(to right, ${colours.join(",")})`;
+    box.append(bar, ticks(layer.stops, doc.lang));
+  } else if (layer.colours.length) {
+    for (const colour of layer.colours) {
+      const block = make("i");
+      block.style.background = colour;
+      bar.append(block);
+    }
+    const ends = layer.colours.length === 1 && layer.range[0] === layer.range[1]
+      ? [layer.range[0]] : [layer.range[0], ...layer.breaks, layer.range[1]];
+    box.append(bar, ticks(ends, doc.lang));
+  }
+  if (layer.index.some((c) => c < 0)) {
+    const none = make("p", null, "gk-none"), swatch = make("i");
+    swatch.style.background = layer.none;
+    none.append(swatch, make("span", doc.words.no_data));
+    box.append(none);
+  }
+}
+
+function choice(type, name, text, checked, change) {
+  const row = make("label", null, "gk-choice"), input = make("input");
+  input.type = type;
+  input.name = name;
+  input.checked = checked;
+  input.addEventListener("change", () => change(input.checked));
+  row.append(input, make("span", text));
+  return row;
+}
+
+function showLayers(page) {
+  const { doc, state, base } = page, box = byId("gk-layers");
+  box.replaceChildren(make("h2", doc.words.layers));
+  page.views.forEach((layer, k) => {
+    box.append(choice("radio", "gk-view", layer.label, k === state.view, () => {
+      state.view = k;
+      showLegend(page);
+      page.sheet.draw();
+    }));
+  });
+  const checks = make("div", null, "gk-checks");
+  const there = { outlines: page.views.length > 0, ...base };
+  for (const name of ["outlines", "communities", "streets", "buildings", "water"]) {
+    if (!there[name]) continue;
+    checks.append(choice("checkbox", "gk-on-" + name, doc.words[name], state.on[name], (on) => {
+      state.on[name] = on;
+      page.sheet.draw();
+    }));
+  }
+  box.append(checks);
+}
+
+function facts(rows) {
+  const list = make("dl", null, "gk-facts");
+  for (const [name, value] of rows) {
+    if (value !== null && value !== undefined && value !== "") {
+      list.append(make("dt", name), make("dd", value));
+    }
+  }
+  return list;
+}
+
+function showPeople(box, area, i, words) {
+  if (!area.people) return;
+  box.append(make("h3", words.people));
+  for (const [role, person, slot] of area.people.posts[i]) {
+    const row = make("div", null, "gk-person");
+    const [name, phone, unit] = person < 0 ? [words.vacant, "", ""] : area.people.persons[person];
+    row.append(make("span", role, "gk-role"), make("span", name), make("span", phone, "gk-phone"));
+    const more = [unit, slot].filter(Boolean).join(" · ");
+    if (more) row.append(make("small", more));
+    box.append(row);
+  }
+}
+
+function showCell(page, areas, i) {
+  const { doc, state } = page, area = page.areas[areas], words = doc.words, box = byId("gk-cell");
+  state.cell = { areas, i };
+  const close = make("button", "×", "gk-close");
+  close.type = "button";
+  close.setAttribute("aria-label", words.close);
+  close.addEventListener("click", () => closeCell(page));
+  const name = area.names ? area.names[i] : "";
+  box.replaceChildren(close, make("h2", name || words.cell + " " + area.codes[i]));
+  box.append(facts([
+    [words.cell, name ? area.codes[i] : null],
+    [words.community, area.communities && area.communities[i]],
+    [words.area, words.hectares.replace("{}", numberText(area.hectares[i], doc.lang))],
+    [words.load, area.load && area.load[i] !== null && numberText(area.load[i], doc.lang)],
+  ].filter((row) => row[1] !== false)));
+  const shown = page.views.filter((v) => v.areas === areas && v.kind === "cells" && v.label !== words.load);
+  const rows = [
+    ...Object.entries(area.figures).map(([label, values]) => [label, values[i]]),
+    ...shown.map((v) => [v.label, v.values[i] === null ? words.no_data : numberText(v.values[i], doc.lang)]),
+  ];
+  if (rows.length) box.append(make("h3", words.figures), facts(rows));
+  showPeople(box, area, i, words);
+  box.hidden = false;
+  byId("gk-hint").hidden = true;
+  byId("gk-side").scrollTop = 0;
+  openSheet(true);
+  page.sheet.draw();
+}
+
+function closeCell(page) {
+  page.state.cell = null;
+  byId("gk-cell").hidden = true;
+  byId("gk-hint").hidden = false;
+  openSheet(false);
+  page.sheet.draw();
+}
+
+function openSheet(open) {
+  byId("gk-side").classList.toggle("gk-open", open);
+  byId("gk-grip").setAttribute("aria-expanded", String(open));
+}
+
+// What matches in a cell: its code, its name, its community or one of its people.
+function match(area, i, query) {
+  if (area.codes[i].toLowerCase().includes(query)) return "";
+  const words = [area.names && area.names[i], area.communities && area.communities[i]];
+  const people = area.people ? area.people.posts[i].filter((p) => p[1] >= 0) : [];
+  words.push(...people.map(([role, person]) => area.people.persons[person][0] + " " + role));
+  return words.find((word) => word && word.toLowerCase().includes(query));
+}
+
+function showHits(page, query) {
+  const { doc } = page, box = byId("gk-hits");
+  box.replaceChildren();
+  box.hidden = !query;
+  if (!query) return;
+  page.areas.forEach((area, areas) => {
+    for (let i = 0; i < area.codes.length && box.childElementCount < 8; i++) {
+      const found = match(area, i, query);
+      if (found === undefined || found === null) continue;
+      const hit = make("button", area.codes[i]);
+      hit.type = "button";
+      const more = found || (area.names && area.names[i]) || (area.communities && area.communities[i]);
+      if (more) hit.append(make("small", more));
+      hit.addEventListener("click", () => {
+        box.hidden = true;
+        goTo(page, areas, i);
+        showCell(page, areas, i);
+      });
+      box.append(hit);
+    }
+  });
+  if (!box.childElementCount) box.append(make("p", doc.words.none_found));
+}
+
+function goTo(page, areas, i) {
+  const s = page.areas[areas].shapes, box = s.box.subarray(4 * i, 4 * i + 4);
+  if (box[0] > box[2]) return;
+  const metres = (k, from) => from + box[k] * s.step;
+  const bounds = latLngs([metres(0, s.x0), metres(1, s.y0), metres(2, s.x0), metres(3, s.y0)]);
+  page.map.fitBounds(bounds, { maxZoom: 17, padding: [60, 60], animate: false });
+}
+
+// When the sheet opens on a phone the map shrinks: the chosen cell must not slip out of it.
+function keepInView(page) {
+  if (!page.state.cell) return;
+  const { areas, i } = page.state.cell, { middles } = page.areas[areas], v = middles.ring[middles.first[i]];
+  const x = middles.x0 + middles.x[v] * middles.step, y = middles.y0 + middles.y[v] * middles.step;
+  const middle = L.CRS.EPSG3857.unproject(L.point(x, y));
+  page.map.panInside(middle, { padding: [50, 50], animate: false });
+}
+
+function listen(page) {
+  const query = byId("gk-query");
+  query.placeholder = page.doc.words.search;
+  query.setAttribute("aria-label", page.doc.words.search);
+  query.addEventListener("input", () => showHits(page, query.value.trim().toLowerCase()));
+  query.addEventListener("focus", () => showHits(page, query.value.trim().toLowerCase()));
+  query.addEventListener("keydown", (event) => {
+    const first = byId("gk-hits").querySelector("button");
+    if (event.key === "Enter" && first) first.click();
+    if (event.key === "ArrowDown" && first) first.focus(), event.preventDefault();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    byId("gk-hits").hidden = true;
+    if (page.state.cell) closeCell(page);
+  });
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest(".gk-find")) byId("gk-hits").hidden = true;
+  });
+  const side = byId("gk-side");
+  byId("gk-grip").setAttribute("aria-label", page.doc.words.panel);
+  byId("gk-grip").addEventListener("click", () => openSheet(!side.classList.contains("gk-open")));
+  page.map.on("click", (event) => {
+    const at = L.CRS.EPSG3857.project(event.latlng), layer = page.views[page.state.view];
+    const i = layer ? shapeAt(page.areas[layer.areas].shapes, at.x, at.y) : -1;
+    if (i >= 0) showCell(page, layer.areas, i);
+    else if (page.state.cell) closeCell(page);
+  });
+}

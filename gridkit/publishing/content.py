@@ -1,0 +1,266 @@
+"""What a map page holds: areas with their words, figures and people; the base map beneath."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from ..crs import area_m2
+from ..evaluation.rates import INDICATORS, percent
+from ..messages import say
+from ..privacy import mask_people
+from ..rules import load_roles
+from .encode import Block, Frame, to_screen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..errors import Lang
+    from ..intake.district import District
+
+__all__ = ["Canvas", "figures_of", "short", "texts"]
+
+# Width on the ground and zoom from which a street is drawn, by class; others as residential.
+STREETS: dict[str, tuple[float, float]] = {
+    "motorway": (24.0, 0),
+    "trunk": (22.0, 0),
+    "primary": (20.0, 0),
+    "secondary": (15.0, 11),
+    "tertiary": (11.0, 12.5),
+    "residential": (7.0, 13.5),
+    "service": (4.0, 15),
+    "footway": (2.5, 16),
+    "rail": (3.0, 11),
+}
+FIRST_SHOWN = ("filed", "closing_rate", "on_time_closing_rate", "overdue_open")
+
+
+class Canvas:
+    """Where one map is put together: its block of data, the frame of its numbers, its language.
+
+    Parameters
+    ----------
+    block : Block
+        Filled by the methods.
+    cells : GeoDataFrame
+    district : District or None
+    lang : {"zh", "en"}
+    """
+
+    def __init__(
+        self, block: Block, cells: gpd.GeoDataFrame, district: District | None, lang: Lang
+    ) -> None:
+        self.block = block
+        self.cells = cells
+        self.district = district
+        self.lang = lang
+        if district is None:
+            self.area = gpd.GeoSeries([cells.union_all()], crs=cells.crs)
+        else:
+            self.area = district.boundary.geometry
+        low, high = self.area.total_bounds, cells.total_bounds
+        west, south = np.minimum(low[:2], high[:2])
+        east, north = np.maximum(low[2:], high[2:])
+        self.tolerance_m = float(np.clip(max(east - west, north - south) / 4000, 0.5, 10.0))
+        around = gpd.GeoSeries([shapely.box(west, south, east, north)], crs=cells.crs)
+        self.bounds: list[float] = to_screen(around.segmentize(1000)).total_bounds.tolist()
+        self.frame = Frame.around(self.bounds)
+
+    def shapes(
+        self, shapes: gpd.GeoSeries, tolerance_m: float, *, coverage: bool = False
+    ) -> dict[str, Any]:
+        """Pack shapes of the working CRS and return how the page finds them."""
+        drawn = to_screen(shapes, tolerance_m=tolerance_m, coverage=coverage)
+        return self.block.add_shapes(drawn, self.frame)
+
+    def add_base(self) -> None:
+        """Put border, communities, water, streets and buildings into the block, once."""
+        base = self.block.doc.setdefault("base", {})
+        base.setdefault("border", self.shapes(self.area, self.tolerance_m))
+        district = self.district
+        if district is None:
+            return
+        if district.communities is not None:
+            base.setdefault("communities", self._communities(district.communities))
+        for name, layer in (("water", district.water), ("buildings", district.buildings)):
+            if layer is not None and len(layer):
+                tolerance = self.tolerance_m / (1 if name == "water" else 3)
+                base.setdefault(name, self.shapes(layer.geometry, tolerance))
+        if district.streets is not None and len(district.streets):
+            base.setdefault("streets", self._streets(district.streets))
+
+    def _communities(self, communities: gpd.GeoDataFrame) -> dict[str, Any]:
+        names = communities["name" if "name" in communities.columns else "community_code"]
+        return {
+            "borders": self._borders(communities.geometry),
+            "middles": self.shapes(communities.representative_point(), 0),
+            "names": texts(names),
+        }
+
+    def _borders(self, shapes: gpd.GeoSeries) -> dict[str, Any]:
+        """Pack the lines between shapes, each once, so that dashes do not fill one another."""
+        drawn = to_screen(shapes, tolerance_m=self.tolerance_m, coverage=True)
+        lines = shapely.line_merge(drawn.boundary.union_all())
+        return self.block.add_shapes(gpd.GeoSeries([lines], crs=drawn.crs), self.frame)
+
+    def _streets(self, streets: gpd.GeoDataFrame) -> list[dict[str, Any]]:
+        blank = pd.Series("", index=streets.index)
+        classes = texts(streets.get("road_class", blank))
+        known = np.array([c if c in STREETS else "residential" for c in classes])
+        names = texts(streets.get("name", blank))
+        layers = []
+        for kind, (width_m, zoom) in reversed(STREETS.items()):
+            rows = np.flatnonzero(known == kind)
+            if len(rows):
+                lines = streets.geometry.iloc[rows]
+                layer = {"kind": kind, "width_m": width_m, "zoom": zoom}
+                layer["shapes"] = self.shapes(lines, self.tolerance_m / 2)
+                layer["names"] = [names[row] for row in rows]
+                layers.append(layer)
+        return layers
+
+    def add_areas(
+        self,
+        *,
+        figures: dict[str, list[str]],
+        posts: pd.DataFrame | None,
+        roster: pd.DataFrame | None,
+        audience: str,
+    ) -> int:
+        """Put the cells into the block and return their place among the areas.
+
+        Parameters
+        ----------
+        figures : dict of label → one text a cell
+        posts, roster : DataFrame, optional
+        audience : str
+            Decides what is masked before it is packed.
+        """
+        cells = self.cells
+        codes = texts(cells["cell_code"])
+        area = cells["area_m2"] if "area_m2" in cells.columns else area_m2(cells.geometry)
+        hectares = np.asarray(area, dtype=float) / 1e4
+        areas = {
+            "shapes": self.shapes(cells.geometry, self.tolerance_m, coverage=True),
+            "middles": self.shapes(cells.representative_point(), 0),
+            "codes": codes,
+            "labels": [_label(code) for code in codes],
+            "names": texts(cells["name"]) if "name" in cells.columns else None,
+            "communities": self._community_names(),
+            "hectares": [short(h) for h in hectares],
+            "load": [short(v) for v in cells["load"]] if "load" in cells.columns else None,
+        }
+        return self._keep(areas, figures, _people(codes, posts, roster, audience, self.lang))
+
+    def _keep(
+        self, areas: dict[str, Any], figures: dict[str, list[str]], people: dict[str, Any] | None
+    ) -> int:
+        """Add `areas`, or add what is new to the same cells drawn already."""
+        known = self.block.doc.setdefault("areas", [])
+        for place, other in enumerate(known):
+            if other["codes"] == areas["codes"] and other["shapes"] == areas["shapes"]:
+                other["figures"].update(figures)
+                other["people"] = other["people"] or people
+                return place
+        known.append({**areas, "figures": figures, "people": people})
+        return len(known) - 1
+
+    def _community_names(self) -> list[str] | None:
+        if "community_code" not in self.cells.columns:
+            return None
+        codes = self.cells["community_code"]
+        communities = None if self.district is None else self.district.communities
+        if communities is None or "name" not in communities.columns:
+            return texts(codes)
+        names = communities.set_index("community_code")["name"]
+        return texts(codes.map(names).fillna(codes))
+
+
+def texts(values: Sequence[Any] | pd.Series[Any]) -> list[str]:
+    """Return values as text, empty where there is none."""
+    return ["" if pd.isna(v) else str(v) for v in values]
+
+
+def short(value: float) -> float | int | None:
+    """Return a number with four significant digits for the page; None where there is none."""
+    number = float(value)
+    if not np.isfinite(number):
+        return None
+    number = float(f"{number:.4g}") if abs(number) < 1e4 else round(number)
+    return int(number) if number == int(number) else number
+
+
+def _label(code: str) -> str:
+    """Return what is written into a cell on the map: its number inside the community."""
+    return code[-3:] if code.isdigit() and len(code) > 9 else code
+
+
+def _people(
+    codes: list[str],
+    posts: pd.DataFrame | None,
+    roster: pd.DataFrame | None,
+    audience: str,
+    lang: Lang,
+) -> dict[str, Any] | None:
+    """Return the people of each cell, masked: ``posts[cell] = [[role, person, slot], …]``."""
+    if posts is None:
+        return None
+    roles = {code: role.zh if lang == "zh" else role.en for code, role in load_roles().items()}
+    place = {code: i for i, code in enumerate(codes)}
+    persons, number = _persons(posts, roster, audience)
+    slots = texts(posts["slot"]) if "slot" in posts.columns else [""] * len(posts)
+    held: list[list[list[Any]]] = [[] for _ in codes]
+    rows = zip(texts(posts["area_code"]), texts(posts["role"]), number, slots, strict=True)
+    for area, role, person, slot in rows:
+        if area in place:
+            held[place[area]].append([roles.get(role, role), person, slot])
+    return {"persons": persons, "posts": held}
+
+
+def _persons(
+    posts: pd.DataFrame, roster: pd.DataFrame | None, audience: str
+) -> tuple[list[list[str]], list[int]]:
+    """Return ``[name, phone, unit]`` of those who hold posts, and who holds which: -1 nobody."""
+    ids = posts["person_id"] if "person_id" in posts.columns else pd.Series([None] * len(posts))
+    number, found = pd.factorize(ids)
+    people = pd.DataFrame({"person_id": pd.Series(found, dtype="str")})
+    if roster is None:
+        people["name"] = people["person_id"]
+    else:
+        columns = ["person_id", "name", "phone", "responsible_unit"]
+        known = pd.DataFrame(roster)[[c for c in columns if c in roster.columns]]
+        people = people.merge(known.drop_duplicates("person_id"), how="left", on="person_id")
+        if "name" not in people.columns:
+            people["name"] = people["person_id"]
+    shown = mask_people(people, audience=audience)
+    fields = [
+        texts(shown[c]) if c in shown.columns else [""] * len(shown)
+        for c in ("name", "phone", "responsible_unit")
+    ]
+    return [list(row) for row in zip(*fields, strict=True)], [int(n) for n in number]
+
+
+def figures_of(scores: pd.DataFrame | None, codes: list[str], lang: Lang) -> dict[str, list[str]]:
+    """Return the leading indicators of the newest period as printed: label → text a cell."""
+    if scores is None:
+        return {}
+    own = scores[scores["subject_kind"] == "cell_code"]
+    own = own[own["period"] == own["period"].max()]
+    figures = {}
+    for indicator in INDICATORS:
+        rows = own[own["indicator"] == indicator.name].set_index("subject").reindex(codes)
+        if indicator.name not in FIRST_SHOWN or rows["value"].isna().all():
+            continue
+        if indicator.unit == "share":
+            pairs = zip(rows["numerator"], rows["denominator"], strict=True)
+            figures[indicator.label(lang)] = [percent(a, b, 1, lang=lang) for a, b in pairs]
+        else:
+            none = say("publishing.word_no_data", lang)
+            figures[indicator.label(lang)] = [
+                none if pd.isna(v) else f"{v:,.0f}" for v in rows["value"]
+            ]
+    return figures

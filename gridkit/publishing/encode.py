@@ -1,0 +1,170 @@
+"""Shapes and words packed small for a page: quantised, delta-coded, in one compressed block.
+
+The block is gzip in base64. Inside: the length of a JSON text as four bytes (little endian), the
+JSON text, then the binary parts one after another; the JSON's ``parts`` lists their lengths.
+A part of shapes is a row of varints: number of shapes, rings of each shape, vertices of each
+ring, then x and y of every vertex as zigzag differences to the vertex before it.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+__all__ = ["Block", "Frame", "pack_shapes", "to_screen", "varints", "zigzag"]
+
+WEB_MERCATOR = 3857
+MOST_BYTES = 5  # a varint here holds at most 35 bits
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where the whole numbers of a part lie: Web-Mercator metres = corner + number × step.
+
+    Attributes
+    ----------
+    x0, y0 : float
+        South-west corner, Web-Mercator metres.
+    step : float
+        Size of one unit, Web-Mercator metres: 0.1 for a small district, 1 for a city.
+    """
+
+    x0: float
+    y0: float
+    step: float
+
+    @classmethod
+    def around(cls, bounds: Iterable[float]) -> Frame:
+        """Return the frame for `bounds` (west, south, east, north in Web-Mercator metres)."""
+        west, south, east, north = bounds
+        extent = max(east - west, north - south)
+        step = float(np.clip(extent / 40_000, 0.1, 1.0))
+        return cls(float(np.floor(west)), float(np.floor(south)), round(step, 3))
+
+
+@dataclass
+class Block:
+    """The data of one page: words and numbers in `doc`, shapes and images in `parts`."""
+
+    doc: dict[str, Any] = field(default_factory=dict)
+    parts: list[bytes] = field(default_factory=list)
+
+    def add(self, part: bytes) -> int:
+        """Keep `part` and return its place; the same bytes are kept once."""
+        if part not in self.parts:
+            self.parts.append(part)
+        return self.parts.index(part)
+
+    def add_shapes(self, shapes: gpd.GeoSeries, frame: Frame) -> dict[str, Any]:
+        """Pack Web-Mercator shapes and return how the page finds them again."""
+        part = self.add(pack_shapes(shapes, frame))
+        return {"part": part, "x0": frame.x0, "y0": frame.y0, "step": frame.step}
+
+    def to_text(self) -> str:
+        """Return the block as base64 text; the same content always gives the same text."""
+        doc = {**self.doc, "parts": [len(part) for part in self.parts]}
+        words = json.dumps(doc, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        head = words.encode("utf-8", "replace")
+        raw = len(head).to_bytes(4, "little") + head + b"".join(self.parts)
+        return base64.b64encode(gzip.compress(raw, 9, mtime=0)).decode("ascii")
+
+
+def to_screen(
+    shapes: gpd.GeoSeries, *, tolerance_m: float = 0.0, coverage: bool = False
+) -> gpd.GeoSeries:
+    """Return shapes for display: simplified in their own metres, then in Web Mercator.
+
+    Parameters
+    ----------
+    shapes : GeoSeries
+        In a CRS in metres.
+    tolerance_m : float
+        How far the drawn line may be from the true one, metres.
+    coverage : bool
+        The shapes tile an area: borders are simplified once for both neighbours, so that no
+        slit opens between them. Where they do not really tile, each shape is simplified alone.
+    """
+    drawn = shapes
+    if tolerance_m > 0:
+        geometry = shapes.to_numpy()
+        if coverage and shapely.coverage_is_valid(geometry):
+            simple = shapely.coverage_simplify(geometry, tolerance_m)
+        else:
+            simple = shapely.simplify(geometry, tolerance_m)
+        drawn = gpd.GeoSeries(simple, index=shapes.index, crs=shapes.crs)
+    return drawn.to_crs(WEB_MERCATOR)
+
+
+def pack_shapes(shapes: gpd.GeoSeries, frame: Frame) -> bytes:
+    """Pack points, lines or polygons of one kind; holes and parts become rings of their shape.
+
+    Parameters
+    ----------
+    shapes : GeoSeries
+        In Web Mercator. Empty and missing shapes keep their place, with no ring.
+    frame : Frame
+
+    Returns
+    -------
+    bytes
+        As described at the head of this module.
+    """
+    xy, ring, shape = _rings(shapes.to_numpy())
+    numbers = np.rint((xy - (frame.x0, frame.y0)) / frame.step).astype(np.int64)
+    new = np.ones(len(ring), dtype=bool)
+    new[1:] = (ring[1:] != ring[:-1]) | np.any(numbers[1:] != numbers[:-1], axis=1)
+    numbers, ring = numbers[new], ring[new]
+    deltas = np.diff(numbers, axis=0, prepend=np.zeros((1, 2), np.int64))
+    head = np.concatenate(
+        [
+            [len(shapes)],
+            np.bincount(shape, minlength=len(shapes)),
+            np.bincount(ring, minlength=len(shape)),
+        ]
+    )
+    return varints(head) + varints(zigzag(deltas.ravel()))
+
+
+def _rings(
+    geometry: NDArray[np.object_],
+) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp]]:
+    """Return vertices, the ring of each vertex and the shape of each ring."""
+    pieces, shape = shapely.get_parts(geometry, return_index=True)
+    filled = ~shapely.is_empty(pieces)
+    pieces, shape = pieces[filled], shape[filled]
+    if (shapely.get_dimensions(pieces) == 2).any():
+        pieces, piece = shapely.get_rings(pieces, return_index=True)
+        shape = shape[piece]
+        xy, ring = shapely.get_coordinates(pieces, return_index=True)
+        last = np.append(ring[1:] != ring[:-1], True)[: len(ring)]
+        return xy[~last], ring[~last], shape
+    xy, ring = shapely.get_coordinates(pieces, return_index=True)
+    return xy, ring, shape
+
+
+def zigzag(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return whole numbers as 0, 1, 2, … for 0, -1, 1, …: small ones stay small."""
+    return (numbers << 1) ^ (numbers >> 63)
+
+
+def varints(numbers: NDArray[np.int64]) -> bytes:
+    """Return whole numbers ≥ 0 as varints: seven bits a byte, lowest first, high bit = more."""
+    digits = 7 * np.arange(MOST_BYTES)
+    septets = (np.asarray(numbers, np.int64)[:, None] >> digits) & 127
+    used = np.asarray(numbers, np.int64)[:, None] >> digits > 0
+    used[:, 0] = True
+    more = np.zeros_like(used)
+    more[:, :-1] = used[:, 1:]
+    return (septets | (more * 128)).astype(np.uint8)[used].tobytes()

@@ -1,0 +1,207 @@
+"""What a bulletin says, in figures: counted once, looked up by the sections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..crs import area_m2
+from ..evaluation.rates import INDICATORS, NO_SUBJECT, as_of, half_up, indicators, percent
+from ..messages import say
+from ..rules import load_categories
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ..errors import Lang
+    from ..evaluation.periods import Period
+    from ..evaluation.rates import Indicator
+    from ..intake.district import District
+
+__all__ = ["Facts", "day", "gather"]
+
+GROUPINGS = (
+    "source",
+    "category",
+    "responsible_unit",
+    "street_code",
+    "community_code",
+    "cell_code",
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything the sections of a bulletin need.
+
+    Attributes
+    ----------
+    cases : DataFrame
+    counts : dict of DataFrame
+        By grouping (``"all"``, ``"source"`` …): a row a subject, a column a count.
+    before : Series or None
+        Counts of the whole in the period before; None without period or data.
+    period : Period or None
+    at : Timestamp or None
+        Time of counting.
+    lang, audience : str
+    names : dict of str
+        Names of streets and communities by code.
+    land : dict of DataFrame
+        By level: number of cells (``cells``) and ``km2`` by code.
+    """
+
+    cases: pd.DataFrame
+    counts: dict[str, pd.DataFrame]
+    before: pd.Series[Any] | None
+    period: Period | None
+    at: pd.Timestamp | None
+    lang: Lang
+    audience: str
+    names: dict[str, str] = field(default_factory=dict)
+    land: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> pd.Series[Any]:
+        """Counts of the whole district."""
+        return self.counts["all"].iloc[0]
+
+    def known(self, count: str) -> bool:
+        """Return whether the table could tell a count at all."""
+        return bool(pd.notna(self.whole[count]))
+
+    def rate(self, row: pd.Series[Any], indicator: Indicator) -> str:
+        """Return a rate of one subject as printed."""
+        return percent(row[indicator.numerator], row[indicator.denominator], lang=self.lang)
+
+    def printed(self, row: pd.Series[Any], indicator: Indicator) -> str:
+        """Return a count or a rate of one subject as printed."""
+        return self.rate(row, indicator) if indicator.denominator else f"{row[indicator.name]:,}"
+
+    def change(self, indicator: Indicator) -> str:
+        """Return the change on the period before: percent of a count, points of a rate.
+
+        Points are those between the two printed rates, so that readers find what they see.
+        """
+        now, old = self.whole, self.before
+        if old is None or pd.isna(old[indicator.numerator]):
+            return "–"
+        if not indicator.denominator:
+            step = half_up(int(now[indicator.name] - old[indicator.name]), int(old[indicator.name]))
+        else:
+            rates = [
+                half_up(int(c[indicator.numerator]), int(c[indicator.denominator]))
+                for c in (now, old)
+            ]
+            step = None if rates[0] is None or rates[1] is None else rates[0] - rates[1]
+        if step is None:
+            return "–"
+        if step == 0:
+            return say("publishing.bulletin_same", self.lang)
+        if indicator.denominator and step > 0:
+            return say("publishing.bulletin_points_up", self.lang, step=step)
+        if indicator.denominator:
+            return say("publishing.bulletin_points_down", self.lang, step=-step)
+        if step > 0:
+            return say("publishing.bulletin_percent_up", self.lang, step=step)
+        return say("publishing.bulletin_percent_down", self.lang, step=-step)
+
+    def name(self, kind: str, subject: str) -> str:
+        """Return what a subject is called: a category's or street's name, else the code."""
+        if subject == NO_SUBJECT:
+            return say("publishing.bulletin_unnamed", self.lang)
+        if kind == "category":
+            category = load_categories().get(subject)
+            return subject if category is None else f"{subject} {category.name(self.lang)}"
+        return self.names.get(subject, subject)
+
+    def period_text(self) -> str:
+        """Return the days that the bulletin covers."""
+        if self.period is None:
+            times = self.cases.get("reported_at", pd.Series(dtype=object)).dropna()
+            if times.empty:
+                return say("publishing.bulletin_all_time", self.lang)
+            first, last = times.min(), times.max()
+        else:
+            first, last = self.period.start, self.period.end - timedelta(microseconds=1)
+        days = [day(t, self.lang) for t in (first, last)]
+        return days[0] if days[0] == days[1] else f"{days[0]} – {days[1]}"
+
+
+def gather(
+    cases: pd.DataFrame,
+    *,
+    period: Period | None,
+    at: datetime | None,
+    cells: pd.DataFrame | None,
+    district: District | None,
+    lang: Lang,
+    audience: str,
+) -> Facts:
+    """Count what a bulletin says; see `bulletin` for the parameters."""
+    kinds = [c for c in GROUPINGS if c in cases.columns and cases[c].notna().any()]
+    scores = indicators(cases, by=[None, *kinds], period=period, at=at)
+    return Facts(
+        cases,
+        {kind: _wide(scores, kind) for kind in ("all", *kinds)},
+        None if period is None else _before(cases, period),
+        period,
+        as_of(cases, period, at),
+        lang,
+        audience,
+        {} if district is None else _names(district),
+        {} if cells is None else _land(cells),
+    )
+
+
+def _wide(scores: pd.DataFrame, kind: str) -> pd.DataFrame:
+    plain = {i.name for i in INDICATORS if not i.denominator}
+    rows = scores[(scores["subject_kind"] == kind) & scores["indicator"].isin(plain)]
+    # pivot_table would drop counts that are empty throughout
+    return rows.pivot(index="subject", columns="indicator", values="numerator")  # noqa: PD010
+
+
+def _before(cases: pd.DataFrame, period: Period) -> pd.Series[Any] | None:
+    counts = _wide(indicators(cases, by=None, period=period.previous()), "all").iloc[0]
+    flows = counts.drop("overdue_open")
+    return counts if flows.fillna(0).sum() > 0 else None
+
+
+def _names(district: District) -> dict[str, str]:
+    names: dict[str, str] = {}
+    if district.communities is not None:
+        for code, name in (("community_code", "name"), ("street_code", "street_name")):
+            if {code, name} <= set(district.communities.columns):
+                pairs = district.communities[[code, name]].dropna().astype("str")
+                names |= dict(zip(pairs[code], pairs[name], strict=True))
+    return names
+
+
+def _land(cells: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    metres = cells["area_m2"] if "area_m2" in cells.columns else area_m2(cells.geometry)
+    measured = pd.DataFrame(cells).assign(km2=pd.Series(metres, cells.index).astype(float) / 1e6)
+    return {
+        level: measured.groupby(level).agg(cells=("km2", "size"), km2=("km2", "sum"))
+        for level in ("street_code", "community_code", "cell_code")
+        if level in measured.columns
+    }
+
+
+def day(moment: datetime, lang: Lang, *, clock: bool = False) -> str:
+    """Return a date as it is written in one language, with the hour if asked.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> from gridkit.publishing.facts import day
+    >>> day(datetime(2025, 10, 1, 9, 5), "zh", clock=True)
+    '2025年10月1日9时5分'
+    """
+    parts = {"year": moment.year, "month": moment.month, "day": moment.day}
+    text = say("publishing.bulletin_day", lang, **parts)
+    if not clock:
+        return text
+    return text + say("publishing.bulletin_clock", lang, hour=moment.hour, minute=moment.minute)

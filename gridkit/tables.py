@@ -1,0 +1,486 @@
+"""The schema of every table: which columns, of what type, unit and meaning, and which are required.
+
+Tables are plain ``DataFrame`` or ``GeoDataFrame``. A :class:`Table` describes one;
+``TABLE.check(frame)`` raises one :class:`~gridkit.errors.SchemaError` with every problem found.
+Only required columns must be there; the others are used when they are. Keys are string columns,
+never the index.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from .errors import Lang, SchemaError, raise_all
+from .messages import Message, message
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+__all__ = [
+    "BLOCKS",
+    "CASES",
+    "CELLS",
+    "COMMUNITIES",
+    "FINDINGS",
+    "LOCATED",
+    "POSTS",
+    "QUARANTINED",
+    "REPORTS",
+    "ROSTER",
+    "SCORES",
+    "TABLES",
+    "Column",
+    "Table",
+    "first_few",
+]
+
+Kind = Literal["text", "number", "integer", "flag", "time", "date", "geometry"]
+
+_KIND_NAMES: dict[Kind, Message] = {
+    "text": Message("text", "文本"),
+    "number": Message("a number", "数值"),
+    "integer": Message("a whole number", "整数"),
+    "flag": Message("true/false", "真/假"),
+    "time": Message("a time with zone", "带时区的时间"),
+    "date": Message("a date", "日期"),
+    "geometry": Message("geometry", "几何"),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+        ``text``, ``number``, ``integer``, ``flag``, ``time``, ``date`` or ``geometry``.
+    zh : str
+        Chinese header, used in sheets and pages.
+    meaning : str
+        One line, with the unit where there is one.
+    required : bool
+        The column must be there and, in each row, filled.
+    """
+
+    name: str
+    kind: Kind
+    zh: str
+    meaning: str = ""
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """The schema of one table.
+
+    Attributes
+    ----------
+    name, zh : str
+    key : tuple of str
+        Columns whose values together name a row; empty where rows have no key.
+    columns : tuple of Column
+    """
+
+    name: str
+    zh: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    def __getitem__(self, name: str) -> Column:
+        """Return the column called `name`."""
+        return next(c for c in self.columns if c.name == name)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Names of the required columns."""
+        return tuple(c.name for c in self.columns if c.required)
+
+    def labels(self, lang: Lang = "zh") -> dict[Hashable, str]:
+        """Return column → header in one language."""
+        return {c.name: c.zh if lang == "zh" else c.name for c in self.columns}
+
+    def check(self, frame: pd.DataFrame, *, source: str = "table") -> None:
+        """Raise one error that names every problem of `frame`; return when it is sound.
+
+        Parameters
+        ----------
+        frame : DataFrame or GeoDataFrame
+        source : str
+            Where the table came from, for the message: a file, a layer, an argument.
+
+        Raises
+        ------
+        SchemaError
+            A required column is missing or has empty values, a key repeats, a type is wrong.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from gridkit.tables import POSTS
+        >>> POSTS.check(pd.DataFrame({"level": ["cell"], "area_code": ["1"], "role": ["cleaner"]}))
+        """
+        problems = self._missing(frame, source)
+        if not problems:
+            problems = [
+                *self._empty(frame, source),
+                *self._types(frame, source),
+                *self._repeated(frame, source),
+            ]
+        raise_all(SchemaError, problems)
+
+    def _missing(self, frame: pd.DataFrame, source: str) -> list[Message]:
+        problems = []
+        lost = [c for c in self.columns if c.required and c.name not in frame.columns]
+        geometry = [c for c in lost if c.kind == "geometry"]
+        if geometry and getattr(frame, "_geometry_column_name", None) is None:
+            problems.append(message("tables.no_geometry", source=source, table=self.name))
+            lost = [c for c in lost if c.kind != "geometry"]
+        elif geometry:
+            lost = [c for c in lost if c.kind != "geometry"]
+        if lost:
+            problems.append(
+                message(
+                    "tables.missing_columns",
+                    source=source,
+                    table=self.name,
+                    columns=", ".join(c.name for c in lost),
+                    found=", ".join(map(str, frame.columns)) or "–",
+                )
+            )
+        return problems
+
+    def _empty(self, frame: pd.DataFrame, source: str) -> list[Message]:
+        problems = []
+        for column in self.columns:
+            if not column.required or column.kind == "geometry":
+                continue
+            values = frame[column.name]
+            empty = values.isna()
+            if column.kind == "text":
+                empty |= values.astype("str").str.strip().eq("")
+            if empty.any():
+                problems.append(
+                    message(
+                        "tables.null_values",
+                        source=source,
+                        table=self.name,
+                        column=column.name,
+                        n=int(empty.sum()),
+                        rows=first_few(empty.to_numpy().nonzero()[0]),
+                    )
+                )
+        return problems
+
+    def _types(self, frame: pd.DataFrame, source: str) -> list[Message]:
+        problems = []
+        for column in self.columns:
+            if column.name not in frame.columns or column.kind in ("geometry", "text"):
+                continue
+            values = frame[column.name]
+            if not _fits(values, column.kind):
+                wanted = _KIND_NAMES[column.kind]
+                args = {
+                    "source": source,
+                    "table": self.name,
+                    "column": column.name,
+                    "found": str(values.dtype),
+                }
+                problems.append(
+                    Message(
+                        message("tables.wrong_type", wanted=wanted.en, **args).en,
+                        message("tables.wrong_type", wanted=wanted.zh, **args).zh,
+                    )
+                )
+        return problems
+
+    def _repeated(self, frame: pd.DataFrame, source: str) -> list[Message]:
+        key = [name for name in self.key if name in frame.columns]
+        twice = frame.duplicated(key, keep=False).to_numpy() if key else np.zeros(0, dtype=bool)
+        if not twice.any():
+            return []
+        values = frame.loc[twice, key].drop_duplicates()
+        shown = ["/".join(map(str, row)) for row in values.head(5).itertuples(index=False)]
+        return [
+            message(
+                "tables.repeated_keys",
+                source=source,
+                table=self.name,
+                key=" + ".join(key),
+                values=", ".join(shown) + (" …" if len(values) > len(shown) else ""),
+                rows=first_few(twice.nonzero()[0]),
+            )
+        ]
+
+
+def first_few(rows: object, most: int = 5) -> str:
+    """Return the first row numbers as text, ``"3, 8, 9 …"`` (0-based positions)."""
+    numbers = list(rows)  # type: ignore[call-overload]
+    return ", ".join(str(int(r)) for r in numbers[:most]) + (" …" if len(numbers) > most else "")
+
+
+def _fits(values: pd.Series, kind: Kind) -> bool:
+    if values.isna().all():
+        return True
+    if kind == "number":
+        return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    if kind == "integer":
+        numeric = pd.api.types.is_numeric_dtype(values)
+        return numeric and bool((values.dropna() % 1 == 0).all())
+    if kind == "flag":
+        flags = values.dropna().isin([True, False])
+        return pd.api.types.is_bool_dtype(values) or bool(flags.all())
+    if kind == "time":
+        return isinstance(values.dtype, pd.DatetimeTZDtype)
+    if kind == "date":
+        return pd.api.types.is_datetime64_any_dtype(values) or values.dtype == object
+    return True
+
+
+def _text(name: str, zh: str, meaning: str = "", *, required: bool = False) -> Column:
+    return Column(name, "text", zh, meaning, required)
+
+
+_CELL_CODE = _text("cell_code", "网格编码", "code of the cell")
+_DUTY_CODE = _text("duty_code", "责任网格编码", "code of the duty cell")
+_COMMUNITY_CODE = _text("community_code", "社区编码", "12 digits by default")
+_STREET_CODE = _text("street_code", "街道编码", "9 digits by default")
+_UNIT = _text("responsible_unit", "责任单位", "organisation that answers for it")
+_GEOMETRY = Column("geometry", "geometry", "几何", "", required=True)
+_VALID = (
+    Column("valid_from", "date", "初始时间", "first day of validity"),
+    Column("valid_to", "date", "终止时间", "day after the last; empty while valid"),
+)
+
+COMMUNITIES = Table(
+    "communities",
+    "社区",
+    ("community_code",),
+    (
+        _text("community_code", "社区编码", required=True),
+        _GEOMETRY,
+        _text("name", "社区名称"),
+        _STREET_CODE,
+        _text("street_name", "街道名称"),
+    ),
+)
+
+BLOCKS = Table(
+    "blocks",
+    "街区",
+    ("block_id",),
+    (
+        _text("block_id", "街区号", required=True),
+        _GEOMETRY,
+        _COMMUNITY_CODE,
+        _STREET_CODE,
+        Column("area_m2", "number", "面积（平方米）", "ellipsoidal area, m²"),
+        Column("load", "number", "工作量", "households by default"),
+    ),
+)
+
+CELLS = Table(
+    "cells",
+    "网格",
+    ("cell_code",),
+    (
+        _text("cell_code", "网格编码", required=True),
+        _GEOMETRY,
+        _text("name", "网格名称"),
+        _text("level", "层级", "cell, duty_cell, community, street …"),
+        _text("parent_code", "上级编码", "code on the level above"),
+        _DUTY_CODE,
+        _COMMUNITY_CODE,
+        _STREET_CODE,
+        Column("area_m2", "number", "面积（平方米）", "ellipsoidal area, m²"),
+        Column("load", "number", "工作量", "households by default"),
+        _UNIT,
+        *_VALID,
+    ),
+)
+
+ROSTER = Table(
+    "roster",
+    "人员名册",
+    ("person_id",),
+    (
+        _text("person_id", "人员编号", required=True),
+        _text("role", "角色", "code of a role in rules", required=True),
+        _text("name", "姓名"),
+        _UNIT,
+        _text("phone", "联系电话"),
+        Column("max_areas", "integer", "最多负责网格数", "how many areas one person may hold"),
+        _COMMUNITY_CODE,
+        _text("slots", "时段", "working hours, HH:MM-HH:MM, several joined by ;"),
+        _text("backup_id", "AB岗", "person who stands in"),
+        _text("supervisor_id", "上级人员", "person above in the chain"),
+        *_VALID,
+    ),
+)
+
+POSTS = Table(
+    "posts",
+    "岗位",
+    ("level", "area_code", "role", "slot"),
+    (
+        _text("level", "层级", "level of the area", required=True),
+        _text("area_code", "区域编码", required=True),
+        _text("role", "角色", required=True),
+        _text("slot", "时段"),
+        _text("person_id", "人员编号", "empty: nobody could be found"),
+        _text("backup_id", "AB岗"),
+        _text("duty", "职责"),
+        _text("standard", "标准"),
+        _text("incentive", "奖惩"),
+        Column("distance_m", "number", "距离（米）", "base to the area's inner point, m"),
+        *_VALID,
+    ),
+)
+
+REPORTS = Table(
+    "reports",
+    "上报",
+    ("report_id",),
+    (
+        _text("report_id", "上报编号", required=True),
+        _GEOMETRY,
+        _text("feed", "来源文件", "where the import came from"),
+        Column("reported_at", "time", "上报时间", "with time zone"),
+        _text("category", "问题类别", "code of a category in rules"),
+        _text("text", "问题描述", "as written by the reporter; hostile until escaped"),
+        _text("source", "上报渠道", "how the problem was reported"),
+        _text("address", "地址"),
+        Column("accuracy_m", "number", "精度（米）"),
+        _text("received_by", "首接单位", "unit that first received it"),
+        _UNIT,
+        Column("accepted_at", "time", "受理时间"),
+        Column("filed_at", "time", "立案时间"),
+        Column("dispatched_at", "time", "派遣时间"),
+        Column("disposed_at", "time", "处置时间"),
+        Column("closed_at", "time", "结案时间"),
+        _text("status", "状态", "as written in the file"),
+        Column("rework_n", "integer", "返工次数"),
+        Column("voided", "flag", "作废", "the status says so"),
+    ),
+)
+
+QUARANTINED = Table(
+    "quarantined",
+    "隔离行",
+    (),
+    (
+        Column("row", "integer", "行号", "row of the file, 1 = first row of data", required=True),
+        _text("rule", "规则", "which check it failed", required=True),
+        _text("column", "列"),
+        _text("value", "原值", "as it stands in the file"),
+        _text("remedy", "处理办法", "what to do, in words"),
+    ),
+)
+
+LOCATED = Table(
+    "located",
+    "落格",
+    ("report_id",),
+    (
+        *REPORTS.columns,
+        _CELL_CODE,
+        _DUTY_CODE,
+        _text("located_by", "落格方式", "inside, border, near, outside, unlocated"),
+        Column("border_m", "number", "距边界（米）", "to the nearest border; empty beyond 25 m"),
+        _text("alt_cell_code", "备选网格", "runner-up where the border is within ambiguous_m"),
+        Column("distance_m", "number", "距网格（米）", "0 inside; to the nearest cell when near"),
+        Column("ambiguous", "flag", "是否两可", "within ambiguous_m of another cell"),
+    ),
+)
+
+CASES = Table(
+    "cases",
+    "案卷",
+    ("case_id",),
+    (
+        _text("case_id", "案卷编号", required=True),
+        _text("report_id", "上报编号"),
+        _text("feed", "来源文件"),
+        Column("geometry", "geometry", "几何"),
+        _CELL_CODE,
+        _DUTY_CODE,
+        _COMMUNITY_CODE,
+        _STREET_CODE,
+        _text("kind", "部件/事件", "component or event"),
+        _text("category", "问题类别"),
+        _text("source", "上报渠道"),
+        _text("stage", "阶段", "reported … closed", required=True),
+        _text("first_receiver", "首接单位", "set once, never changed"),
+        _UNIT,
+        _text("handler_id", "处置人"),
+        Column("reported_at", "time", "上报时间"),
+        Column("accepted_at", "time", "受理时间"),
+        Column("filed_at", "time", "立案时间"),
+        Column("dispatched_at", "time", "派遣时间"),
+        Column("dispose_due_at", "time", "处置期限", "filing time plus the category's limit"),
+        Column("disposed_at", "time", "处置时间"),
+        Column("close_due_at", "time", "结案期限"),
+        Column("closed_at", "time", "结案时间"),
+        Column("rework_n", "integer", "返工次数"),
+        Column("delay_n", "integer", "延期次数"),
+        Column("suspended", "flag", "挂账"),
+        Column("voided", "flag", "作废"),
+        Column("exempt", "flag", "免考核"),
+        Column("version", "integer", "版本"),
+    ),
+)
+
+SCORES = Table(
+    "scores",
+    "指标",
+    ("subject_kind", "subject", "period", "indicator"),
+    (
+        _text("subject_kind", "对象类型", "column the cases were grouped by", required=True),
+        _text("subject", "对象", required=True),
+        _text("period", "统计期", required=True),
+        _text("indicator", "指标", required=True),
+        Column("numerator", "integer", "分子"),
+        Column("denominator", "integer", "分母", "empty for counts"),
+        Column("value", "number", "值", "count, or share 0–1; empty: no data"),
+        Column("rank", "integer", "名次"),
+        _text("grade", "等级"),
+    ),
+)
+
+FINDINGS = Table(
+    "findings",
+    "检查结果",
+    (),
+    (
+        _text("rule", "规则", required=True),
+        _text("severity", "严重程度", "error, warning, info, ok, not_checked", required=True),
+        _text("principle", "原则", "what the rule serves"),
+        _text("codes", "涉及编码", "the areas or rows concerned"),
+        Column("rows", "integer", "数量", "how many rows the finding concerns"),
+        _text("detail", "情况", "what was found, with its figures"),
+        _text("remedy", "处理办法"),
+        Column("geometry", "geometry", "几何"),
+    ),
+)
+
+TABLES: dict[str, Table] = {
+    t.name: t
+    for t in (
+        COMMUNITIES,
+        BLOCKS,
+        CELLS,
+        ROSTER,
+        POSTS,
+        REPORTS,
+        QUARANTINED,
+        LOCATED,
+        CASES,
+        SCORES,
+        FINDINGS,
+    )
+}

@@ -1,0 +1,241 @@
+import dataclasses
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+import shapely
+from shapely.affinity import translate
+from shapely.geometry import LineString, MultiPolygon, Polygon, box
+
+from gridkit.division.blocks import street_blocks
+from gridkit.division.checks import check_cells
+from gridkit.division.codes import number_cells
+from gridkit.division.groups import group
+from gridkit.errors import GeometryError, OptionError, SchemaError
+from gridkit.tables import FINDINGS
+
+RULES = [
+    "CRS", "CODE_FORMAT", "CODE_UNIQUE", "CODE_PREFIX_MATCHES_PARENT", "EMPTY",
+    "INVALID_GEOMETRY", "MULTIPART", "HOLE", "GAP", "OVERLAP", "CROSSES_COMMUNITY",
+    "AREA_RANGE", "COMPACTNESS", "LOAD_BALANCE",
+]  # fmt: skip
+A, B = "370602001001", "370602001002"
+
+
+def found(cells, district=None, severity="error"):
+    findings = check_cells(cells, district)
+    FINDINGS.check(findings)
+    assert findings["rule"].tolist() == RULES
+    return findings.set_index("rule")[findings.set_index("rule")["severity"] == severity]
+
+
+@pytest.fixture(scope="module")
+def town(make):
+    return make.town(6, 6, jitter=25, seed=11, river=True)
+
+
+@pytest.fixture(scope="module")
+def cells(town):
+    return number_cells(group(street_blocks(town).blocks, into=20))
+
+
+def changed(cells, row, **values):
+    """Return a copy of `cells` with other values in one row."""
+    mutant = cells.copy()
+    for column, value in values.items():
+        if column == "geometry":
+            geoms = mutant.geometry.to_numpy().copy()
+            geoms[row] = value
+            mutant = mutant.set_geometry(gpd.GeoSeries(geoms, index=mutant.index, crs=mutant.crs))
+        else:
+            mutant[column] = mutant[column].astype(object)
+            mutant.loc[mutant.index[row], column] = value
+    return mutant
+
+
+def test_a_made_grid_passes(cells, town):
+    assert found(cells, town).empty
+    ok = found(cells, town, "ok")
+    assert {"CRS", "GAP", "OVERLAP", "CROSSES_COMMUNITY", "CODE_UNIQUE"} <= set(ok.index)
+    assert (ok["rows"] == 0).all()
+    assert ok.geometry.isna().all()
+    assert set(found(cells, town, "info").index) == {"COMPACTNESS", "LOAD_BALANCE"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "mutate"),
+    [
+        ("CODE_FORMAT", lambda c: changed(c, 3, cell_code="37060200100100")),
+        ("CODE_FORMAT", lambda c: changed(c, 3, cell_code="37060200100100A")),
+        ("CODE_FORMAT", lambda c: changed(c, 3, cell_code=None)),
+        ("CODE_UNIQUE", lambda c: changed(c, 3, cell_code=c["cell_code"].iloc[4])),
+        ("CODE_PREFIX_MATCHES_PARENT", lambda c: changed(c, 3, parent_code="370602001009")),
+        ("CODE_PREFIX_MATCHES_PARENT", lambda c: changed(c, 3, parent_code=None)),
+        ("CODE_PREFIX_MATCHES_PARENT", lambda c: changed(c, 3, community_code="370602001009")),
+        ("EMPTY", lambda c: changed(c, 3, geometry=None)),
+        ("EMPTY", lambda c: changed(c, 3, geometry=Polygon())),
+        ("INVALID_GEOMETRY", lambda c: changed(c, 3, geometry=LineString([(0, 0), (1, 1)]))),
+        ("GAP", lambda c: c.drop(index=c.index[3])),
+        ("GAP", lambda c: changed(c, 3, geometry=c.geometry.iloc[3].buffer(-0.5))),
+        ("GAP", lambda c: changed(c, 3, geometry=translate(c.geometry.iloc[3], 5, 0))),
+        ("OVERLAP", lambda c: changed(c, 3, geometry=translate(c.geometry.iloc[3], 5, 0))),
+        ("OVERLAP", lambda c: changed(c, 3, geometry=c.geometry.iloc[3].buffer(0.5))),
+        ("OVERLAP", lambda c: pd.concat([c, changed(c, 3, cell_code=A + "999").iloc[[3]]])),
+        ("CROSSES_COMMUNITY", lambda c: changed(c, 3, community_code="370602001009")),
+        ("CROSSES_COMMUNITY", lambda c: changed(c, 3, community_code=None)),
+    ],
+)  # fmt: skip
+def test_mutants_are_caught(cells, town, rule, mutate):
+    errors = found(mutate(cells), town)
+    assert rule in errors.index
+    assert errors.loc[rule, "rows"] >= 1
+    assert errors.loc[rule, "remedy"]
+
+
+def test_the_bow_tie(cells, town, make):
+    bow = make.place(Polygon([(0, 0), (100, 100), (100, 0), (0, 100)]))
+    errors = found(changed(cells, 0, geometry=bow), town)
+    assert errors.loc["INVALID_GEOMETRY", "codes"] == cells["cell_code"].iloc[0]
+
+
+def test_codes_and_places_of_an_overlap(make):
+    cells = make.squares(3, 1, cell_code=[A + "001", A + "002", A + "003"])
+    wide = make.place(box(100, 0, 210, 100))
+    errors = found(changed(cells, 1, geometry=wide))
+    assert errors.index.tolist() == ["OVERLAP"]
+    assert errors.loc["OVERLAP", "codes"] == f"{A}002, {A}003"
+    assert errors.loc["OVERLAP", "rows"] == 2
+    assert shapely.equals(errors.geometry["OVERLAP"], make.place(box(200, 0, 210, 100)))
+    assert "1,000" in errors.loc["OVERLAP", "detail"]
+
+
+def test_the_gap_is_drawn_where_it_is(cells, town):
+    lost = cells.geometry.iloc[5]
+    errors = found(cells.drop(index=cells.index[5]), town)
+    gap = errors.geometry["GAP"]
+    assert gap.symmetric_difference(lost).area < 1
+    touching = cells[cells.touches(lost)]["cell_code"]
+    assert set(errors.loc["GAP", "codes"].split(", ")) >= set(touching)
+
+
+def test_water_is_no_gap_but_land_is(cells, town):
+    dry = dataclasses.replace(town, water=None)
+    assert "GAP" in found(cells, dry).index
+
+
+def test_without_a_district_only_enclosed_gaps_show(make):
+    cells = make.squares(3, 3, cell_code=[f"{A}{n:03d}" for n in range(1, 10)])
+    assert found(cells, severity="warning").empty
+    hollow = found(cells.drop(index=4), severity="warning")
+    assert hollow.index.tolist() == ["GAP"]
+    assert shapely.equals(hollow.geometry["GAP"], cells.geometry[4])
+    notched = found(cells.drop(index=5), severity="warning")
+    assert notched.empty
+
+
+def test_hair_is_tolerated(make):
+    cells = make.squares(2, 1, cell_code=[A + "001", A + "002"])
+    town = make.district(box(0, 0, 200, 100))
+    for x in (100.04, 99.96):
+        assert found(changed(cells, 0, geometry=make.place(box(0, 0, x, 100))), town).empty
+    for x in (100.3, 99.7):
+        assert not found(changed(cells, 0, geometry=make.place(box(0, 0, x, 100))), town).empty
+
+
+def test_multipart_and_hole(make):
+    two = MultiPolygon([box(0, 0, 100, 50), box(0, 60, 100, 100)])
+    ring = box(100, 0, 200, 100).difference(box(120, 20, 180, 80))
+    cells = make.frame(
+        [make.place(g) for g in (two, ring, box(120, 20, 180, 80))],
+        cell_code=[A + "001", A + "002", A + "003"],
+    )
+    assert found(cells, severity="warning").loc["MULTIPART", "codes"] == A + "001"
+    assert found(cells, severity="info").loc["HOLE", "codes"] == A + "002"
+
+
+def test_a_cell_across_two_communities(town, make):
+    town = dataclasses.replace(town, water=None)
+    one = make.frame([town.boundary.geometry.iloc[0]], cell_code=[A + "001"])
+    errors = found(one, town)
+    assert errors.index.tolist() == ["CROSSES_COMMUNITY"]
+    smaller = town.communities.geometry.iloc[town.communities.area.argmin()]
+    assert errors.geometry["CROSSES_COMMUNITY"].symmetric_difference(smaller).area < 1
+
+
+def test_a_cell_in_the_wrong_community(cells, town):
+    row = int((cells["community_code"] == A).to_numpy().argmax())
+    mutant = changed(cells, row, community_code=B, parent_code=B, cell_code=B + "990")
+    assert found(mutant, town).index.tolist() == ["CROSSES_COMMUNITY"]
+
+
+def test_a_cell_outside_every_community(cells, town, make):
+    away = changed(cells, 2, geometry=make.place(box(9000, 0, 9100, 100)))
+    assert {"GAP", "CROSSES_COMMUNITY"} <= set(found(away, town).index)
+    far = away.drop(columns="community_code")
+    assert cells["cell_code"].iloc[2] in found(far, town).loc["CROSSES_COMMUNITY", "codes"]
+
+
+def test_free_codes_are_a_scheme_of_their_own(make):
+    beats = make.squares(3, 1, cell_code=["0111", "0112", "2535"])
+    assert found(beats).empty
+    assert found(beats, severity="info").loc["CODE_FORMAT", "rows"] == 0
+    absent = found(beats, severity="not_checked")
+    assert {"CODE_PREFIX_MATCHES_PARENT", "CROSSES_COMMUNITY"} == set(absent.index)
+    assert found(changed(beats, 1, cell_code=" ")).index.tolist() == ["CODE_FORMAT"]
+    assert found(changed(beats, 1, cell_code="0111")).index.tolist() == ["CODE_UNIQUE"]
+
+
+def test_layers_that_are_absent_are_named(make):
+    cells = make.squares(2, 1, cell_code=[A + "001", A + "002"]).drop(columns="load")
+    absent = found(cells, severity="not_checked")
+    assert set(absent.index) == {"CODE_PREFIX_MATCHES_PARENT", "CROSSES_COMMUNITY", "LOAD_BALANCE"}
+    assert "communities" in absent.loc["CROSSES_COMMUNITY", "detail"]
+    zero = cells.assign(load=0.0)
+    assert "LOAD_BALANCE" in found(zero, severity="not_checked").index
+
+
+def test_area_range_concerns_unit_cells(make):
+    shapes = [box(0, 0, 30, 30), box(0, 30, 300, 330), box(300, 0, 400, 100)]
+    codes = [A + "001", A + "002", A + "003"]
+    cells = make.frame([make.place(s) for s in shapes], cell_code=codes)
+    warning = found(cells, severity="warning").loc["AREA_RANGE"]
+    assert warning["codes"] == f"{A}001, {A}002"
+    assert "AREA_RANGE" in found(cells.assign(level="duty_cell"), severity="not_checked").index
+
+
+def test_figures_of_balance_and_compactness(make):
+    cells = make.squares(2, 1, load=[10, 30], cell_code=[A + "001", A + "002"])
+    details = check_cells(cells, lang="en").set_index("rule")["detail"]
+    assert "0.500" in details["LOAD_BALANCE"]
+    assert "mean 0.785, least 0.785" in details["COMPACTNESS"]
+
+
+def test_crs(cells, town):
+    for crs in (None, 4326):
+        wrong = gpd.GeoDataFrame(cells.drop(columns="geometry"), geometry=cells.geometry.array)
+        wrong = (
+            wrong.set_crs(crs, allow_override=True)
+            if crs
+            else wrong.set_crs(None, allow_override=True)
+        )
+        errors = found(wrong)
+        assert errors.index.tolist() == ["CRS"]
+        assert "GAP" in found(wrong, severity="not_checked").index
+    errors = found(cells.to_crs(4547), town)
+    assert errors.index.tolist() == ["CRS"]
+
+
+def test_both_languages(cells, town):
+    zh, en = check_cells(cells, town), check_cells(cells, town, lang="en")
+    assert zh["principle"].iloc[8] == "无缝拼接"
+    assert en["principle"].iloc[8] == "seamless joining"
+    assert zh["severity"].equals(en["severity"])
+    with pytest.raises(OptionError, match="lang"):
+        check_cells(cells, lang="fr")
+
+
+def test_a_table_without_codes_or_rows(cells):
+    with pytest.raises(SchemaError, match="cell_code"):
+        check_cells(cells.drop(columns="cell_code"))
+    with pytest.raises(GeometryError, match="no rows"):
+        check_cells(cells.iloc[:0])
