@@ -139,7 +139,11 @@ def test_the_keyboard_can_be_seen_and_moves_the_map(heat_file, visit):
     centre = "window[document.querySelector('.folium-map').id].getZoom()"
     zoom = seen.page.evaluate(centre)
     seen.page.keyboard.press("+")
-    seen.page.wait_for_function(f"{centre} > {zoom}")
+    for _ in range(100):  # the zoom is animated; waiting in the page would need eval
+        if seen.page.evaluate(centre) > zoom:
+            break
+        seen.page.wait_for_timeout(50)
+    assert seen.page.evaluate(centre) > zoom
     assert_quiet(seen, heat_file)
 
 
