@@ -52,10 +52,14 @@ if TYPE_CHECKING:
     from .intake.reports import Intake as Intake
     from .intake.reports import read_reports as read_reports
     from .intake.roster import read_roster as read_roster
+    from .location.editions import Edition as Edition
+    from .location.editions import check_edition as check_edition
+    from .location.locator import Locator as Locator
     from .location.owner import locate as locate
+    from .location.reasons import explain as explain
     from .privacy import mask_people as mask_people
-    from .publishing.bulletin import Bulletin as Bulletin
-    from .publishing.bulletin import bulletin as bulletin
+    from .publishing.bulletins import Bulletin as Bulletin
+    from .publishing.bulletins import bulletin as bulletin
     from .publishing.maps import cell_map as cell_map
     from .publishing.maps import heat_map as heat_map
     from .publishing.offline import GridMap as GridMap
@@ -71,12 +75,13 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Blocks": "division.blocks",
-    "Bulletin": "publishing.bulletin",
+    "Bulletin": "publishing.bulletins",
     "CRSError": "errors",
     "Category": "rules",
     "City": "demo.city",
     "Density": "evaluation.heat",
     "District": "intake.district",
+    "Edition": "location.editions",
     "FileError": "errors",
     "GeometryError": "errors",
     "GridMap": "publishing.offline",
@@ -84,6 +89,7 @@ _HOMES = {
     "GridkitWarning": "errors",
     "Intake": "intake.reports",
     "Limit": "casework.clock",
+    "Locator": "location.locator",
     "OptionError": "errors",
     "Period": "evaluation.periods",
     "Role": "rules",
@@ -91,11 +97,13 @@ _HOMES = {
     "WorkCalendar": "calendar",
     "WorkClock": "casework.clock",
     "assign": "staffing.posts",
-    "bulletin": "publishing.bulletin",
+    "bulletin": "publishing.bulletins",
     "cell_map": "publishing.maps",
     "check_cells": "division.checks",
+    "check_edition": "location.editions",
     "density": "evaluation.heat",
     "district_of": "intake.district",
+    "explain": "location.reasons",
     "file_cases": "casework.cases",
     "group": "division.groups",
     "group_labels": "division.groups",

@@ -6,15 +6,15 @@ import csv
 import datetime as dt
 import functools
 import warnings
+import zoneinfo
 from dataclasses import dataclass
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from .errors import FileError, GridkitWarning, SchemaError, raise_all
-from .files import require_file
+from .errors import GridkitWarning, OptionError, SchemaError, raise_all
+from .files import read_standard, split_head
 from .messages import Message, message
 
 if TYPE_CHECKING:
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     Days = NDArray[np.datetime64]
     Flags = NDArray[np.bool_]
 
-__all__ = ["WorkCalendar"]
+__all__ = ["WorkCalendar", "require_instant", "require_zone"]
 
 _KINDS = ("holiday", "workday")
+_TABLE = "calendar_cn.csv"
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class WorkCalendar:
         >>> WorkCalendar.load().known_years
         (2023, 2024, 2025, 2026)
         """
-        return _default() if path is None else _parse(_text(path), str(path))
+        return _default() if path is None else _parse(*read_standard(path, _TABLE))
 
     @property
     def known_years(self) -> tuple[int, ...]:
@@ -179,6 +180,22 @@ class WorkCalendar:
         return worked
 
 
+def require_zone(tz: str) -> zoneinfo.ZoneInfo:
+    """Return the time zone called `tz`; raise `OptionError` when there is none."""
+    try:
+        return zoneinfo.ZoneInfo(tz)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise OptionError(*message("calendar.unknown_zone", value=tz)) from error
+
+
+def require_instant(at: dt.datetime) -> pd.Timestamp:
+    """Return the time of counting as a Timestamp; raise `OptionError` when it has no zone."""
+    moment = pd.Timestamp(at)
+    if moment.tzinfo is None:
+        raise OptionError(*message("calendar.naive_at", value=at))
+    return moment
+
+
 def _dates(days: Any) -> Days:
     """Return days as datetime64[D] of the shape given; times lose their hour, not their day."""
     if isinstance(days, np.ndarray) and days.dtype.kind == "M":
@@ -193,25 +210,14 @@ def _array(days: frozenset[dt.date]) -> Days:
     return np.array(sorted(days), dtype="datetime64[D]")
 
 
-def _text(path: str | Path) -> str:
-    try:
-        return require_file(path).read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FileError(*message("calendar.not_utf8", path=path)) from error
-
-
 @functools.cache
 def _default() -> WorkCalendar:
-    name = "calendar_cn.csv"
-    text = resources.files("gridkit").joinpath("standards", name).read_text("utf-8")
-    return _parse(text, name)
+    return _parse(*read_standard(None, _TABLE))
 
 
 def _parse(text: str, path: str) -> WorkCalendar:
-    lines = [line for line in text.splitlines() if line.strip()]
-    pairs = (line[1:].partition(":") for line in lines if line.startswith("#"))
-    head = {key.strip(): value.strip() for key, _, value in pairs}
-    reader = csv.DictReader(line for line in lines if not line.startswith("#"))
+    head, lines = split_head(text)
+    reader = csv.DictReader(lines)
     lost = [column for column in ("date", "kind") if column not in (reader.fieldnames or ())]
     raise_all(SchemaError, [message("calendar.no_column", path=path, column=c) for c in lost])
     days: dict[str, set[dt.date]] = {kind: set() for kind in _KINDS}

@@ -1,8 +1,9 @@
-"""The command line: ``gridkit demo``, ``gridkit run`` and ``gridkit check``."""
+"""The command line: ``gridkit demo``, ``run``, ``check`` and ``locate``."""
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import warnings
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["--lang", "en", "check", "nowhere.gpkg"])
     2
     """
+    _speak_any_language()
     args = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = args.command
     with warnings.catch_warnings():
@@ -47,9 +49,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         except GridkitError as error:
             print(f"\n{say('cli.error', args.lang)}{error.text(args.lang)}", file=sys.stderr)
             return 2
+        except OSError as error:
+            path, why = error.filename or "?", error.strerror or error
+            text = say("files.cannot_use", args.lang, path=path, why=why)
+            print(f"\n{say('cli.error', args.lang)}{text}", file=sys.stderr)
+            return 2
         except KeyboardInterrupt:
             print(f"\n{say('cli.interrupted', args.lang)}", file=sys.stderr)
             return 130
+
+
+def _speak_any_language() -> None:
+    """Show letters that the terminal's encoding lacks as ``?`` instead of stopping at them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _default_lang() -> Lang:
@@ -79,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands.add_parser("demo", help="a made city, the whole road · 演示城市，全流程"))
     _add_run(commands.add_parser("run", help="your own files, the whole road · 用自己的数据"))
     _add_check(commands.add_parser("check", help="check a file of cells · 检查网格文件"))
+    _add_locate(commands.add_parser("locate", help="points by the million · 海量点位落格"))
     return parser
 
 
@@ -94,12 +109,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--district", help="boundary and layers · 边界及各图层")
     parser.add_argument("--streets", help="street centre lines · 道路中心线")
     parser.add_argument("--cells", help="cells as given · 已有网格")
-    parser.add_argument("--cell-code", help="column with the cells' code · 网格编码列")
-    parser.add_argument(
-        "--merge-parts", action="store_true", help="rows with one code are one cell · 合并同码图形"
-    )
+    _add_cell_columns(parser)
     parser.add_argument("--reports", help="reported problems · 上报问题")
-    parser.add_argument("--datum", help="wgs84, cgcs2000, gcj02, bd09")
+    parser.add_argument("--datum", help="of the reports · 上报坐标系: wgs84, cgcs2000, gcj02, bd09")
+    _add_map_datum(parser)
     parser.add_argument("--roster", help="people · 人员名册")
     parser.add_argument("--per-cell", type=float, default=300.0, help="households · 每格户数")
     parser.add_argument("--into", type=int, help="number of cells · 网格数")
@@ -111,8 +124,36 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_check)
     parser.add_argument("file", help="file of cells · 网格文件")
     parser.add_argument("--layer", help="layer of the file · 图层")
-    parser.add_argument("--code", help="column with the code · 编码列")
+    parser.add_argument("--cell-code", help="column with the cells' code · 网格编码列")
+    _add_map_datum(parser)
     parser.add_argument("--district", help="district to check against · 所属区")
+
+
+def _add_locate(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_locate)
+    parser.add_argument("source", metavar="SRC", help="points, Parquet · 点位文件")
+    parser.add_argument("target", metavar="DST", help="answers, Parquet · 结果文件")
+    parser.add_argument("--cells", required=True, help="cells as given · 已有网格")
+    _add_cell_columns(parser)
+    _add_map_datum(parser)
+    parser.add_argument("--x", help="column with x or longitude · x 或经度列")
+    parser.add_argument("--y", help="column with y or latitude · y 或纬度列")
+    parser.add_argument("--id", default="report_id", help="column with the number · 编号列")
+    parser.add_argument("--crs", help="of the points, by default the cells' · 点位坐标参考系")
+    parser.add_argument("--datum", help="points in degrees · 点位为经纬度: wgs84, gcj02, bd09 …")
+    parser.add_argument("--near", type=float, default=50.0, metavar="M", help="metres · 邻近距离")
+    parser.add_argument("--restart", action="store_true", help="not resuming · 从头开始")
+
+
+def _add_cell_columns(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--cell-code", help="column with the cells' code · 网格编码列")
+    parser.add_argument(
+        "--merge-parts", action="store_true", help="rows with one code are one cell · 合并同码图形"
+    )
+
+
+def _add_map_datum(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--map-datum", help="of the map files, whatever they say · 地图文件坐标系")
 
 
 def _demo(args: argparse.Namespace) -> int:
@@ -144,6 +185,7 @@ def _run(args: argparse.Namespace) -> int:
         cell_code=args.cell_code,
         merge_parts=args.merge_parts,
         datum=args.datum,
+        map_datum=args.map_datum,
         per_cell=args.per_cell,
         into=args.into,
         title=args.title,
@@ -158,9 +200,10 @@ def _check(args: argparse.Namespace) -> int:
     from .division.checks import check_cells
     from .intake.district import read_cells, read_district
 
-    district = None if args.district is None else read_district(args.district)
+    datum = args.map_datum
+    district = None if args.district is None else read_district(args.district, datum=datum)
     crs = None if district is None else district.crs
-    cells = read_cells(args.file, code=args.code, layer=args.layer, crs=crs)
+    cells = read_cells(args.file, code=args.cell_code, layer=args.layer, crs=crs, datum=datum)
     findings = check_cells(cells, district, lang=args.lang)
     for row in findings.itertuples():
         texts = (row.detail, row.codes, row.remedy)
@@ -168,3 +211,33 @@ def _check(args: argparse.Namespace) -> int:
     errors = int((findings["severity"] == "error").sum())
     print(say("cli.checked", args.lang, cells=len(cells), errors=errors))
     return 1 if errors else 0
+
+
+def _locate(args: argparse.Namespace) -> int:
+    from .intake.district import read_cells
+    from .location.stream import locate_stream
+
+    cells = read_cells(
+        args.cells, code=args.cell_code, merge_parts=args.merge_parts, datum=args.map_datum
+    )
+    try:
+        done = locate_stream(
+            args.source,
+            args.target,
+            cells,
+            x=args.x,
+            y=args.y,
+            id_column=args.id,
+            crs=args.crs,
+            datum=args.datum,
+            near_m=args.near,
+            resume=not args.restart,
+            progress=sys.stderr,
+            lang=args.lang,
+        )
+    except KeyboardInterrupt:
+        text = say("location.stream_interrupted", args.lang, folder=f"{args.target}.parts")
+        print(f"\n{text}", file=sys.stderr)
+        return 130
+    print(done.summary(args.lang))
+    return 0

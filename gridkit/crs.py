@@ -423,7 +423,8 @@ def require_metres(frame: gpd.GeoSeries | gpd.GeoDataFrame, *, what: str) -> Non
     Raises
     ------
     CRSError
-        No CRS, degrees, or another unit; the message names the remedy.
+        No geometry, no CRS, degrees, another unit, or Web Mercator, whose metres are not those
+        on the ground (at 37°N they are 20 % short); the message names the remedy.
 
     Examples
     --------
@@ -431,12 +432,13 @@ def require_metres(frame: gpd.GeoSeries | gpd.GeoDataFrame, *, what: str) -> Non
     >>> from gridkit.crs import require_metres
     >>> require_metres(gpd.GeoSeries(crs=4549), what="cells")
     """
-    if frame.crs is None:
-        raise CRSError(*message("crs.missing", what=what))
-    crs = cast("pyproj.CRS", frame.crs)
+    crs = _crs_of(frame, what)
     name = crs.to_string() if crs.to_epsg() else crs.name
     if crs.is_geographic or crs.is_geocentric:
         raise CRSError(*message("crs.degrees", what=what, crs=name))
+    method = crs.coordinate_operation
+    if method and "Pseudo Mercator" in method.method_name:
+        raise CRSError(*message("crs.web_mercator", what=what, crs=name))
     units = {axis.unit_name for axis in crs.axis_info[:2]}
     if units != {"metre"}:
         raise CRSError(
@@ -466,7 +468,17 @@ def same_crs(
     >>> from gridkit.crs import same_crs
     >>> same_crs(gpd.GeoSeries(crs=4549), gpd.GeoSeries(crs=4549), what="reports and cells")
     """
-    if a.crs is None or b.crs is None:
+    first, second = _crs_of(a, what), _crs_of(b, what)
+    if not first.equals(second, ignore_axis_order=True):
+        raise CRSError(*message("crs.differ", what=what, a=first.name, b=second.name))
+
+
+def _crs_of(frame: gpd.GeoSeries | gpd.GeoDataFrame, what: str) -> pyproj.CRS:
+    try:
+        crs = frame.crs
+    except AttributeError as error:
+        kind = type(frame).__name__
+        raise CRSError(*message("crs.no_geometry", what=what, kind=kind)) from error
+    if crs is None:
         raise CRSError(*message("crs.missing", what=what))
-    if not a.crs.equals(b.crs, ignore_axis_order=True):
-        raise CRSError(*message("crs.differ", what=what, a=a.crs.name, b=b.crs.name))
+    return cast("pyproj.CRS", crs)

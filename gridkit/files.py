@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from .messages import message
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["atomic_path", "require_file"]
+__all__ = ["atomic_path", "read_standard", "require_file", "split_head"]
 
 
 @contextlib.contextmanager
@@ -39,7 +40,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(suffix=target.suffix, prefix=".gridkit-", dir=target.parent)
     except OSError as error:
-        raise FileError(*message("files.cannot_write", path=path, why=error.strerror)) from error
+        raise FileError(
+            *message("files.cannot_write", path=path, why=error.strerror or error)
+        ) from error
     os.close(handle)
     temporary = Path(name)
     temporary.unlink()
@@ -48,7 +51,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         temporary.replace(target)
     except OSError as error:
-        raise FileError(*message("files.cannot_write", path=path, why=error.strerror)) from error
+        raise FileError(
+            *message("files.cannot_write", path=path, why=error.strerror or error)
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -61,3 +66,37 @@ def require_file(path: str | Path) -> Path:
     if found.is_dir():
         raise FileError(*message("files.is_folder", path=path))
     return found
+
+
+def read_standard(path: str | Path | None, default: str) -> tuple[str, str]:
+    """Return text and name of a city's own file, or of the one in ``gridkit/standards``.
+
+    Parameters
+    ----------
+    path : path or None
+        UTF-8, with or without a byte-order mark.
+    default : str
+        Name of the file to take where `path` is None.
+
+    Raises
+    ------
+    FileError
+        There is no such file, it cannot be read, or it is not UTF-8.
+    """
+    if path is None:
+        return resources.files("gridkit").joinpath("standards", default).read_text("utf-8"), default
+    try:
+        return require_file(path).read_text("utf-8-sig"), str(path)
+    except UnicodeDecodeError as error:
+        raise FileError(*message("files.not_utf8", path=path)) from error
+    except OSError as error:
+        why = error.strerror or error
+        raise FileError(*message("files.cannot_read", path=path, why=why)) from error
+
+
+def split_head(text: str) -> tuple[dict[str, str], list[str]]:
+    """Return what the lines ``# key: value`` of a CSV say, and its other lines but blank ones."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    pairs = (line[1:].partition(":") for line in lines if line.startswith("#"))
+    head = {key.strip(): value.strip() for key, _, value in pairs}
+    return head, [line for line in lines if not line.startswith("#")]

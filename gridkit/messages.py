@@ -16,6 +16,8 @@ from .errors import Lang, OptionError
 
 __all__ = ["Message", "message", "require_lang", "say"]
 
+_LANGS: tuple[Lang, Lang] = ("en", "zh")
+
 
 class Message(NamedTuple):
     """One sentence in both languages; unpack it into an error: ``FileError(*message(…))``."""
@@ -48,7 +50,7 @@ def message(key: str, /, **values: Any) -> Message:
     key : str
         ``"room.name"`` of the catalogue.
     **values
-        What the placeholders stand for.
+        What the placeholders stand for; a `Message` stands for its own language in each.
 
     Returns
     -------
@@ -62,7 +64,11 @@ def message(key: str, /, **values: Any) -> Message:
     'a.gpkg：没有这个文件。请检查路径和文件名。'
     """
     template = catalogue()[key]
-    return Message(template.en.format(**values), template.zh.format(**values))
+    return Message(*(template.text(lang).format(**_spoken(values, lang)) for lang in _LANGS))
+
+
+def _spoken(values: dict[str, Any], lang: Lang) -> dict[str, Any]:
+    return {k: v.text(lang) if isinstance(v, Message) else v for k, v in values.items()}
 
 
 def say(key: str, /, lang: Lang = "zh", **values: Any) -> str:

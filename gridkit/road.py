@@ -8,6 +8,7 @@ place when everything is done, so nothing half-written is left behind.
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 import tempfile
 import time
@@ -19,6 +20,7 @@ import pandas as pd
 
 from . import tables
 from .casework.cases import file_cases
+from .crs import to_datum
 from .division.blocks import street_blocks
 from .division.checks import check_cells
 from .division.codes import number_cells
@@ -33,7 +35,7 @@ from .intake.reports import Intake, read_reports
 from .intake.roster import read_roster
 from .location.owner import locate
 from .messages import message, say
-from .publishing.bulletin import bulletin
+from .publishing.bulletins import bulletin
 from .publishing.maps import cell_map, heat_map
 from .publishing.offline import save_map
 from .sheets import write_csv, write_xlsx
@@ -78,12 +80,14 @@ class Inputs:
         Rows of `cells` with one code are parts of one cell.
     datum : str, optional
         Datum of the reports: ``wgs84``, ``cgcs2000``, ``gcj02`` or ``bd09``.
+    map_datum : str, optional
+        Datum of the map files (district, streets, cells), whatever they say.
     per_cell : float
         Load (households) a cell should have when cells are made from street blocks.
     into : int, optional
         How many cells to make; overrides `per_cell`.
     title : str
-        Shown on maps and pages; the district's name by default.
+        Shown on maps and pages; by default what each is, with the district's name.
     """
 
     district: str | Path | None = None
@@ -94,6 +98,7 @@ class Inputs:
     cell_code: str | None = None
     merge_parts: bool = False
     datum: str | None = None
+    map_datum: str | None = None
     per_cell: float = 300.0
     into: int | None = None
     title: str = ""
@@ -109,7 +114,7 @@ class Journey:
     stages : list of (str, float)
         Stage and seconds.
     notes : list of str
-        Stages skipped and why.
+        Stages skipped and why; what to look at.
     counts : dict of str to int
         Rows in, reports, quarantined, inside, border, near, outside, unlocated, cells, posts …
     """
@@ -136,10 +141,10 @@ class Journey:
             self.stages.append((name, seconds))
             self._show(f" {seconds:.1f} s\n" if done else "\n")
 
-    def skip(self, key: str) -> None:
-        """Note that a stage was skipped and why."""
-        self.notes.append(say(key, self.lang))
-        self._show(f"  {self.notes[-1]}\n")
+    def note(self, text: str) -> None:
+        """Keep for the summary, and show, that a stage was skipped or what to look at."""
+        self.notes.append(text)
+        self._show(f"  {text}\n")
 
     def _show(self, text: str) -> None:
         if self.progress:
@@ -193,13 +198,13 @@ def travel(
     >>> journey.counts["cells"]
     16
     """
-    _check_files(inputs)
+    _check(inputs)
     journey = Journey(lang, progress)
     with _shelf(Path(out), journey) as shelf:
         scene = _divide(inputs, journey, shelf)
         scene = _staff(inputs, journey, shelf, scene)
         if inputs.reports is None:
-            journey.skip("cli.no_reports")
+            journey.note(say("cli.no_reports", lang))
             with journey.stage("cli.stage_maps"):
                 chart = cell_map(scene.cells, **scene.for_maps(lang))
                 save_map(chart, shelf / "cell_map.html")
@@ -214,7 +219,7 @@ class _Scene:
 
     district: District
     cells: gpd.GeoDataFrame
-    title: str
+    title: str | None
     posts: pd.DataFrame | None = None
     roster: gpd.GeoDataFrame | None = None
 
@@ -229,10 +234,15 @@ class _Scene:
         }
 
 
-def _check_files(inputs: Inputs) -> None:
-    """Name every missing file before any work is done."""
+def _check(inputs: Inputs) -> None:
+    """Refuse unusable options and name every missing file before any work is done."""
     if inputs.district is None and inputs.cells is None:
         raise OptionError(*message("cli.no_place"))
+    if not 0 < inputs.per_cell < math.inf:
+        raise OptionError(*message("cli.bad_per_cell", value=inputs.per_cell))
+    for datum in (inputs.datum, inputs.map_datum):
+        if datum is not None:
+            to_datum([], [], source=datum)
     problems: list[tuple[str, str]] = []
     for path in (inputs.district, inputs.streets, inputs.cells, inputs.reports, inputs.roster):
         try:
@@ -246,6 +256,8 @@ def _check_files(inputs: Inputs) -> None:
 @contextlib.contextmanager
 def _shelf(out: Path, journey: Journey) -> Iterator[Path]:
     """Yield a temporary folder; move its files to `out` when everything went well."""
+    if out.exists() and not out.is_dir():
+        raise FileError(*message("files.is_file", path=out))
     try:
         out.mkdir(parents=True, exist_ok=True)
         shelf = Path(tempfile.mkdtemp(prefix=".gridkit-", dir=out))
@@ -253,26 +265,39 @@ def _shelf(out: Path, journey: Journey) -> Iterator[Path]:
         raise FileError(*message("files.cannot_write", path=out, why=error.strerror)) from error
     try:
         yield shelf
-        for made in sorted(shelf.iterdir()):
-            journey.files.append(made.replace(out / made.name))
+        _move(shelf, out, journey)
     finally:
         shutil.rmtree(shelf)
+
+
+def _move(shelf: Path, out: Path, journey: Journey) -> None:
+    for made in sorted(shelf.iterdir()):
+        place = out / made.name
+        try:
+            journey.files.append(made.replace(place))
+        except OSError as error:  # a folder of that name, or a file held open by another program
+            why = error.strerror
+            raise FileError(*message("files.cannot_write", path=place, why=why)) from error
 
 
 def _divide(inputs: Inputs, journey: Journey, shelf: Path) -> _Scene:
     with journey.stage("cli.stage_district"):
         district, cells = _open(inputs)
     if cells is None:
+        _say_what_lacks(district, inputs, journey)
         with journey.stage("cli.stage_divide"):
-            cells = _make_cells(district, inputs, journey)
+            cells = _make_cells(district, inputs)
     with journey.stage("cli.stage_check"):
         findings = check_cells(cells, district, lang=journey.lang)
     journey.counts["cells"] = len(cells)
-    journey.counts["findings"] = int((findings["severity"] == "error").sum())
+    faults = findings.loc[findings["severity"] == "error", "rule"]
+    journey.counts["findings"] = len(faults)
+    if len(faults):
+        journey.note(say("cli.faulty_cells", journey.lang, rules=", ".join(faults)))
     labels = {"findings": tables.FINDINGS}
     write_xlsx(shelf / "findings.xlsx", {"findings": findings}, lang=journey.lang, tables=labels)
     cells.to_file(shelf / "cells.gpkg", layer="cells", driver="GPKG")
-    return _Scene(district, cells, inputs.title or district.name)
+    return _Scene(district, cells, inputs.title or None)
 
 
 def _open(inputs: Inputs) -> tuple[District, gpd.GeoDataFrame | None]:
@@ -281,32 +306,47 @@ def _open(inputs: Inputs) -> tuple[District, gpd.GeoDataFrame | None]:
         return _open_district(inputs), None
     district = None if inputs.district is None else _open_district(inputs)
     crs = None if district is None else district.crs
-    cells = read_cells(inputs.cells, code=inputs.cell_code, crs=crs, merge_parts=inputs.merge_parts)
+    cells = read_cells(
+        inputs.cells,
+        code=inputs.cell_code,
+        crs=crs,
+        datum=inputs.map_datum,
+        merge_parts=inputs.merge_parts,
+    )
     return district or district_of(cells, name=Path(inputs.cells).stem), cells
 
 
 def _open_district(inputs: Inputs) -> District:
-    return read_district(cast("str | Path", inputs.district), streets=inputs.streets)
+    path = cast("str | Path", inputs.district)
+    return read_district(path, streets=inputs.streets, datum=inputs.map_datum)
 
 
-def _make_cells(district: District, inputs: Inputs, journey: Journey) -> gpd.GeoDataFrame:
+def _say_what_lacks(district: District, inputs: Inputs, journey: Journey) -> None:
+    """Note which layers the division goes without, and what that means for the cells."""
+    buildings = district.buildings
+    if district.communities is None:
+        journey.note(say("cli.no_communities", journey.lang))
+    if district.streets is None:
+        journey.note(say("cli.no_streets", journey.lang))
+    elif inputs.into is None and (buildings is None or "households" not in buildings.columns):
+        journey.note(say("cli.no_households", journey.lang))
+
+
+def _make_cells(district: District, inputs: Inputs) -> gpd.GeoDataFrame:
     """Make cells from street blocks; from squares of a hectare where there are no streets."""
     free = district.communities is None
     codes: dict[str, Any] = {"prefix": "C", "digits": 5} if free else {}
-    if free:
-        journey.skip("cli.no_communities")
     if district.streets is None:
-        journey.skip("cli.no_streets")
         return square_cells(district, size_m=100.0, **codes)
     blocks = street_blocks(district).blocks
-    target = None if inputs.into else inputs.per_cell
+    target = None if inputs.into is not None else inputs.per_cell
     within = None if free else "community_code"
     return number_cells(group(blocks, into=inputs.into, target=target, within=within), **codes)
 
 
 def _staff(inputs: Inputs, journey: Journey, shelf: Path, scene: _Scene) -> _Scene:
     if inputs.roster is None:
-        journey.skip("cli.no_roster")
+        journey.note(say("cli.no_roster", journey.lang))
         return scene
     with journey.stage("cli.stage_staff"):
         district = scene.district
@@ -329,8 +369,10 @@ def _report(inputs: Inputs, journey: Journey, shelf: Path, scene: _Scene) -> Non
             cast("str | Path", inputs.reports), datum=inputs.datum, district=scene.district
         )
     with journey.stage("cli.stage_locate"):
-        located = locate(intake.reports, scene.cells)
+        located = locate(intake.reports, scene.cells, on_overlap="report")
     _count(journey, intake, located)
+    if located["cell_code"].isna().all():
+        journey.note(say("cli.none_located", journey.lang))
     with journey.stage("cli.stage_cases"):
         cases = file_cases(located, cells=scene.cells)
     with journey.stage("cli.stage_indicators"):
@@ -375,6 +417,11 @@ def _count(journey: Journey, intake: Intake, located: gpd.GeoDataFrame) -> None:
 
 
 def _last_month(cases: pd.DataFrame) -> Period | None:
-    """Return the last month with reports, the bulletin's period."""
-    times = cases["reported_at"] if "reported_at" in cases.columns else pd.Series(dtype=object)
-    return None if times.isna().all() else Period.parse(f"{times.max():%Y-%m}")
+    """Return the bulletin's period: the last month with a usual number of reports.
+
+    A single report with a slip in its year must not make the bulletin one of an empty month.
+    """
+    if "reported_at" not in cases.columns or cases["reported_at"].isna().all():
+        return None
+    months = cases["reported_at"].dt.strftime("%Y-%m").value_counts()
+    return Period.parse(months.index[months >= months.median() / 10].max())

@@ -10,12 +10,15 @@ import csv
 import functools
 import tomllib
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from .errors import FileError, Lang, SchemaError, raise_all
+from .files import read_standard, split_head
 from .messages import Message, message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 __all__ = [
     "Category",
@@ -117,20 +120,8 @@ class Category:
         return self.zh if lang == "zh" else self.en
 
 
-def _read(path: str | Path | None, default: str) -> tuple[str, str]:
-    """Return text and display name of a standards file or of a city's own."""
-    if path is None:
-        return resources.files("gridkit").joinpath("standards", default).read_text("utf-8"), default
-    try:
-        return Path(path).read_text("utf-8-sig"), str(path)
-    except OSError as error:
-        raise FileError(*message("files.missing", path=path)) from error
-    except UnicodeDecodeError as error:
-        raise FileError(*message("rules.not_utf8", path=path)) from error
-
-
 def _toml(path: str | Path | None, default: str, key: str, fields: tuple[str, ...]) -> list[dict]:  # type: ignore[type-arg]
-    text, name = _read(path, default)
+    text, name = read_standard(path, default)
     try:
         rows: list[dict[str, object]] = tomllib.loads(text).get(key, [])
     except tomllib.TOMLDecodeError as error:
@@ -144,7 +135,37 @@ def _toml(path: str | Path | None, default: str, key: str, fields: tuple[str, ..
     if not rows:
         problems.append(message("rules.no_items", path=name, item=key))
     raise_all(SchemaError, problems)
+    raise_all(SchemaError, [*_repeated(rows, name), *_bad_numbers(rows, name, key)])
     return rows
+
+
+def _repeated(rows: Sequence[Mapping[str, object]], name: str) -> list[Message]:
+    first: dict[object, int] = {}
+    return [
+        message("rules.repeated_code", path=name, row=i, code=row["code"])
+        for i, row in enumerate(rows, 1)
+        if first.setdefault(row["code"], i) != i
+    ]
+
+
+def _bad_numbers(rows: Sequence[Mapping[str, object]], name: str, key: str) -> list[Message]:
+    return [
+        message(
+            "rules.bad_number",
+            path=name,
+            item=f"{key}[{i}]",
+            field=field,
+            value=row[field],
+            least=least,
+        )
+        for i, row in enumerate(rows)
+        for field, least in (("max_areas", 1), ("digits", 0))
+        if field in row and not _is_whole(row[field], least)
+    ]
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def load_levels(path: str | Path | None = None) -> tuple[Level, ...]:
@@ -166,7 +187,7 @@ def load_levels(path: str | Path | None = None) -> tuple[Level, ...]:
     ['district', 'zone', 'street']
     """
     rows = _toml(path, "levels.toml", "level", ("code", "zh", "en", "digits"))
-    return tuple(Level(r["code"], r["zh"], r["en"], int(r["digits"])) for r in rows)
+    return tuple(Level(r["code"], r["zh"], r["en"], r["digits"]) for r in rows)
 
 
 def load_roles(path: str | Path | None = None) -> dict[str, Role]:
@@ -193,7 +214,7 @@ def load_roles(path: str | Path | None = None) -> dict[str, Role]:
             r["code"],
             r["zh"],
             r["en"],
-            int(r["max_areas"]),
+            r["max_areas"],
             r.get("duty", ""),
             r.get("standard", ""),
             r.get("incentive", ""),
@@ -227,7 +248,6 @@ def load_stage_limits(path: str | Path | None = None) -> dict[str, str]:
     return {r["code"]: r["limit"] for r in rows}
 
 
-@functools.cache
 def load_categories(path: str | Path | None = None) -> dict[str, Category]:
     """Return the categories by code.
 
@@ -243,7 +263,7 @@ def load_categories(path: str | Path | None = None) -> dict[str, Category]:
     ------
     FileError, SchemaError
         Unreadable file, missing column, repeated code, or a kind that is neither component
-        nor event.
+        nor event; all bad lines at once.
 
     Examples
     --------
@@ -251,15 +271,18 @@ def load_categories(path: str | Path | None = None) -> dict[str, Category]:
     >>> load_categories()["E0405"].zh
     '店外经营'
     """
-    text, name = _read(path, "categories.csv")
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    head = {
-        key.strip(): value.strip()
-        for line in text.splitlines()
-        if line.startswith("# ") and ":" in line
-        for key, value in [line[2:].split(":", 1)]
-    }
-    reader = csv.DictReader(lines)
+    return dict(_default_categories() if path is None else _categories(path))
+
+
+@functools.cache
+def _default_categories() -> dict[str, Category]:
+    return _categories(None)
+
+
+def _categories(path: str | Path | None) -> dict[str, Category]:
+    text, name = read_standard(path, "categories.csv")
+    head, lines = split_head(text)
+    reader = csv.DictReader(lines, restval="")
     fields = ("code", "kind", "zh", "en", "class_zh", "class_en", "limit")
     lost = [f for f in fields if f not in (reader.fieldnames or ())]
     raise_all(
@@ -267,12 +290,17 @@ def load_categories(path: str | Path | None = None) -> dict[str, Category]:
         [message("rules.missing_field", path=name, item="header", field=f) for f in lost],
     )
     rows = list(reader)
-    raise_all(SchemaError, _category_problems(rows, name))
+    kinds = [
+        message("rules.unknown_kind", path=name, row=i, kind=row["kind"])
+        for i, row in enumerate(rows, 1)
+        if row["kind"] not in get_args(CaseKind)
+    ]
+    raise_all(SchemaError, [*_repeated(rows, name), *kinds])
     scheme, source = head.get("scheme", name), head.get("source", name)
-    return {r["code"]: _category(r, scheme, source) for r in rows}
+    return {row["code"]: _category(row, scheme, source) for row in rows}
 
 
-def _category(row: dict[str, str], scheme: str, source: str) -> Category:
+def _category(row: Mapping[str, str], scheme: str, source: str) -> Category:
     kind: CaseKind = "component" if row["kind"] == "component" else "event"
     return Category(
         code=row["code"],
@@ -285,15 +313,3 @@ def _category(row: dict[str, str], scheme: str, source: str) -> Category:
         scheme=scheme,
         source=source,
     )
-
-
-def _category_problems(rows: list[dict[str, str]], name: str) -> list[Message]:
-    problems = []
-    seen: set[str] = set()
-    for i, row in enumerate(rows, 1):
-        if row["code"] in seen:
-            problems.append(message("rules.repeated_code", path=name, row=i, code=row["code"]))
-        if row["kind"] not in ("component", "event"):
-            problems.append(message("rules.unknown_kind", path=name, row=i, kind=row["kind"]))
-        seen.add(row["code"])
-    return problems

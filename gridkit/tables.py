@@ -20,6 +20,8 @@ from .messages import Message, message
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from numpy.typing import NDArray
+
 __all__ = [
     "BLOCKS",
     "CASES",
@@ -36,6 +38,7 @@ __all__ = [
     "Column",
     "Table",
     "first_few",
+    "is_true",
 ]
 
 Kind = Literal["text", "number", "integer", "flag", "time", "date", "geometry"]
@@ -125,24 +128,29 @@ class Table:
         >>> from gridkit.tables import POSTS
         >>> POSTS.check(pd.DataFrame({"level": ["cell"], "area_code": ["1"], "role": ["cleaner"]}))
         """
-        problems = self._missing(frame, source)
-        if not problems:
-            problems = [
-                *self._empty(frame, source),
-                *self._types(frame, source),
-                *self._repeated(frame, source),
-            ]
+        self.require_columns(frame, source=source)
+        problems = [
+            *self._empty(frame, source),
+            *self._types(frame, source),
+            *self._repeated(frame, source),
+        ]
         raise_all(SchemaError, problems)
 
-    def _missing(self, frame: pd.DataFrame, source: str) -> list[Message]:
+    def require_columns(self, frame: pd.DataFrame, *, source: str = "table") -> None:
+        """Raise unless the required columns, and an active geometry where one is, are there.
+
+        Raises
+        ------
+        SchemaError
+            The message names the columns that are missing and those that are there.
+        """
         problems = []
-        lost = [c for c in self.columns if c.required and c.name not in frame.columns]
-        geometry = [c for c in lost if c.kind == "geometry"]
-        if geometry and getattr(frame, "_geometry_column_name", None) is None:
+        needed = [c for c in self.columns if c.required]
+        shaped = any(c.kind == "geometry" for c in needed)
+        # Its own geometry column may have any name; a plain table with shapes in it has none.
+        if shaped and getattr(frame, "_geometry_column_name", None) not in frame.columns:
             problems.append(message("tables.no_geometry", source=source, table=self.name))
-            lost = [c for c in lost if c.kind != "geometry"]
-        elif geometry:
-            lost = [c for c in lost if c.kind != "geometry"]
+        lost = [c for c in needed if c.kind != "geometry" and c.name not in frame.columns]
         if lost:
             problems.append(
                 message(
@@ -153,7 +161,7 @@ class Table:
                     found=", ".join(map(str, frame.columns)) or "–",
                 )
             )
-        return problems
+        raise_all(SchemaError, problems)
 
     def _empty(self, frame: pd.DataFrame, source: str) -> list[Message]:
         problems = []
@@ -180,21 +188,18 @@ class Table:
     def _types(self, frame: pd.DataFrame, source: str) -> list[Message]:
         problems = []
         for column in self.columns:
-            if column.name not in frame.columns or column.kind in ("geometry", "text"):
+            if column.name not in frame.columns or column.kind == "geometry":
                 continue
             values = frame[column.name]
             if not _fits(values, column.kind):
-                wanted = _KIND_NAMES[column.kind]
-                args = {
-                    "source": source,
-                    "table": self.name,
-                    "column": column.name,
-                    "found": str(values.dtype),
-                }
                 problems.append(
-                    Message(
-                        message("tables.wrong_type", wanted=wanted.en, **args).en,
-                        message("tables.wrong_type", wanted=wanted.zh, **args).zh,
+                    message(
+                        "tables.wrong_type",
+                        source=source,
+                        table=self.name,
+                        column=column.name,
+                        wanted=_KIND_NAMES[column.kind],
+                        found=values.dtype,
                     )
                 )
         return problems
@@ -224,9 +229,17 @@ def first_few(rows: object, most: int = 5) -> str:
     return ", ".join(str(int(r)) for r in numbers[:most]) + (" …" if len(numbers) > most else "")
 
 
+def is_true(flags: pd.Series) -> NDArray[np.bool_]:
+    """Return where a flag is true or a number above zero; empty is neither."""
+    return np.asarray(flags.astype("float64") > 0)
+
+
 def _fits(values: pd.Series, kind: Kind) -> bool:
     if values.isna().all():
         return True
+    if kind == "text":
+        labels = values.cat.categories if isinstance(values.dtype, pd.CategoricalDtype) else values
+        return pd.api.types.infer_dtype(labels, skipna=True) == "string"
     if kind == "number":
         return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     if kind == "integer":

@@ -369,7 +369,7 @@ LOCAL_METRES = 'LOCAL_CS["city grid",UNIT["metre",1],AXIS["x",EAST],AXIS["y",NOR
 BOUND = "+proj=tmerc +lon_0=120 +x_0=500000 +ellps=GRS80 +towgs84=0,0,0 +units=m +type=crs"
 
 
-@pytest.mark.parametrize("crs", [4549, 32616, 3857, LOCAL_METRES, BOUND])
+@pytest.mark.parametrize("crs", [4549, 32616, LOCAL_METRES, BOUND])
 def test_planes_in_metres_pass(crs):
     require_metres(gpd.GeoSeries(crs=crs), what="cells")
 
@@ -382,6 +382,7 @@ def test_planes_in_metres_pass(crs):
         (4490, "to_crs"),
         (4978, "to_crs"),
         (3435, "US survey foot"),
+        (3857, "Web Mercator"),
     ],
 )
 def test_other_units_are_refused_with_the_remedy(crs, shown):
@@ -389,6 +390,14 @@ def test_other_units_are_refused_with_the_remedy(crs, shown):
         require_metres(gpd.GeoSeries(crs=crs), what="cells of Zhifu")
     assert caught.value.text("en").startswith("cells of Zhifu")
     assert caught.value.text("zh").startswith("cells of Zhifu")
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame({"x": [1]}), gpd.GeoDataFrame({"x": [1]})])
+def test_a_table_without_geometry_is_named(frame):
+    with pytest.raises(CRSError, match=r"roster: .*without an active geometry"):
+        require_metres(frame, what="roster")
+    with pytest.raises(CRSError, match="set_geometry"):
+        same_crs(gpd.GeoSeries(crs=4549), frame, what="cells and roster")
 
 
 def test_same_crs():

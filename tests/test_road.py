@@ -1,5 +1,9 @@
 """The whole road: what comes out, what is skipped and said, and that nothing is half-written."""
 
+import base64
+import gzip
+import re
+
 import geopandas as gpd
 import pandas as pd
 import pytest
@@ -74,10 +78,44 @@ def test_tables_agree_with_each_other(whole):
 
 
 def test_summary_names_every_count_and_stage(whole):
-    text = whole[1].summary()
-    assert "744" in text
-    assert "落格" in text
-    assert "heat_map.html" in text
+    journey = whole[1]
+    text = journey.summary()
+    for number in journey.counts.values():
+        assert f"{number:,}" in text
+    for stage, _ in journey.stages:
+        assert stage in text
+    for path in journey.files:
+        assert str(path) in text
+
+
+def test_pages_are_named_after_what_they_show(whole, city, tmp_path):
+    out, _ = whole
+    assert "<title>临海区上报热力图</title>" in (out / "heat_map.html").read_text("utf-8")
+    assert "<title>临海区网格图</title>" in (out / "cell_map.html").read_text("utf-8")
+    assert "<title>临海区 城市网格化管理工作通报</title>" in (out / "bulletin.html").read_text(
+        "utf-8"
+    )
+    travel(Inputs(district=city / "district.gpkg", title="试点区"), tmp_path)
+    assert "<title>试点区</title>" in (tmp_path / "cell_map.html").read_text("utf-8")
+
+
+def test_phones_are_masked_on_every_page(whole, city):
+    roster = pd.read_excel(city / "roster.xlsx", engine="calamine", dtype=str)
+    for page in whole[0].glob("*.html"):
+        text = visible(page)
+        assert not [phone for phone in roster["联系电话"] if phone in text]
+        assert "138****" in text or page.name == "bulletin.html"
+    posts = pd.read_excel(whole[0] / "posts.xlsx", engine="calamine", dtype=str)
+    assert posts["联系电话"].dropna().isin(roster["联系电话"]).all()
+
+
+def visible(page):
+    """Return a page's text with its packed data unpacked."""
+    text = page.read_text("utf-8")
+    packed = re.findall(r'id="gk-data">([^<]+)<', text)
+    return text + "".join(
+        gzip.decompress(base64.b64decode(p)).decode("utf-8", "replace") for p in packed
+    )
 
 
 def test_missing_inputs_skip_their_stage_and_say_so(city, tmp_path):
@@ -189,3 +227,17 @@ def test_a_failure_on_the_way_leaves_the_old_files(city, tmp_path, monkeypatch):
         travel(Inputs(district=city / "district.gpkg"), out)
     assert [p.name for p in out.iterdir()] == ["heat_map.html"]
     assert (out / "heat_map.html").read_text() == "old"
+
+
+def test_a_slip_in_one_year_does_not_move_the_bulletin(city, tmp_path):
+    reports = pd.read_csv(city / "reports.csv", dtype=str, keep_default_na=False)
+    late = reports["上报时间"].str.startswith("2025-06").idxmax()
+    reports.loc[[late, late + 1], ["受理时间", "立案时间", "派遣时间", "处置时间", "结案时间"]] = ""
+    reports.loc[[late, late + 1], "上报时间"] = ["2052-06-01 08:00", "9999-12-31 23:59"]
+    reports.to_csv(tmp_path / "reports.csv", index=False)
+    inputs = Inputs(district=city / "district.gpkg", reports=tmp_path / "reports.csv")
+    with pytest.warns(gk.GridkitWarning):
+        journey = travel(inputs, tmp_path / "out")
+    page = (tmp_path / "out" / "bulletin.html").read_text("utf-8")
+    assert "2025年12月1日" in page
+    assert journey.counts["quarantined"] == 24  # those of the city and the year 9999

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ..calendar import require_instant
 from ..errors import GridkitWarning, OptionError, raise_all
 from ..messages import message
 from ..rules import load_categories, load_stage_limits
-from ..tables import CASES, CELLS, LOCATED, Table
+from ..tables import CASES, CELLS, LOCATED, is_true
 from .clock import WorkClock, parse_limit
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ STAGES = {
     "closed": "closed_at",
 }
 _AREAS = ("duty_code", "community_code", "street_code")
-_LOCATED = Table("located", LOCATED.zh, LOCATED.key, LOCATED.columns[:1] + LOCATED.columns[2:])
+_LOCATED = replace(LOCATED, columns=tuple(c for c in LOCATED.columns if c.kind != "geometry"))
 
 
 def file_cases(
@@ -70,15 +72,15 @@ def file_cases(
     -------
     DataFrame or GeoDataFrame
         Satisfies the cases schema; same rows, same order. `case_id` is ``C`` and the
-        report_id; `received_by` becomes `first_receiver`. All other columns are kept. Without a
-        column `filed_at` there are no due times.
+        report_id; `received_by` becomes `first_receiver` where there is none yet. All other
+        columns are kept. Without a column `filed_at` there are no due times.
 
     Raises
     ------
     SchemaError
         `located` or `cells` does not satisfy its schema.
     OptionError
-        `at` has no time zone, or a limit cannot be read.
+        `at` has no time zone, a limit cannot be read, or there is none for ``close``.
 
     Warns
     -----
@@ -105,7 +107,9 @@ def file_cases(
     """
     _LOCATED.check(located, source="located")
     known = load_categories() if categories is None else categories
-    frame = _until(located, at).rename(columns={"received_by": "first_receiver"})
+    frame = _until(located, at)
+    if "first_receiver" not in frame.columns:
+        frame = frame.rename(columns={"received_by": "first_receiver"})
     if cells is not None:
         frame = with_areas(frame, cells)
     frame["case_id"] = "C" + frame["report_id"].astype("str")
@@ -115,8 +119,8 @@ def file_cases(
     _warn_unknown(frame, codes)
     if "filed_at" in frame.columns:
         texts = {code: c.limit for code, c in known.items() if c.limit}
-        closing = (load_stage_limits() if limits is None else limits)["close"]
-        parsed = _limits({closing, *texts.values()})
+        closing = _closing(load_stage_limits() if limits is None else limits)
+        parsed = _limits(dict.fromkeys([closing, *texts.values()]))
         work = WorkClock() if clock is None else clock
         disposal = codes.map({code: parsed[text] for code, text in texts.items()})
         frame["dispose_due_at"] = work.add(frame["filed_at"], disposal)
@@ -130,11 +134,10 @@ def _until(located: pd.DataFrame, at: datetime | None) -> pd.DataFrame:
     frame = located.copy()
     if at is None:
         return frame
-    if at.tzinfo is None:
-        raise OptionError(*message("casework.naive_at", value=at))
+    now = require_instant(at)
     for column in list(STAGES.values())[1:]:
         if column in frame.columns and frame[column].notna().any():
-            frame[column] = frame[column].where(frame[column] <= at)
+            frame[column] = frame[column].where(frame[column] <= now)
     return frame
 
 
@@ -143,8 +146,8 @@ def with_areas(frame: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     CELLS.check(cells, source="cells")
     if "cell_code" not in frame.columns:
         return frame
-    codes = cells.drop(columns="geometry").set_index("cell_code")
-    lost = [c for c in _AREAS if c in codes.columns and c not in frame.columns]
+    lost = [c for c in _AREAS if c in cells.columns and c not in frame.columns]
+    codes = pd.DataFrame(cells[lost]).set_index(cells["cell_code"])
     return frame.assign(**{c: frame["cell_code"].map(codes[c]).astype("str") for c in lost})
 
 
@@ -154,7 +157,7 @@ def _stage(frame: pd.DataFrame) -> pd.Series[Any]:
         if column in frame.columns:
             stage = stage.mask(frame[column].notna(), name)
     if "voided" in frame.columns:
-        stage = stage.mask(frame["voided"].fillna(value=False).astype(bool), "void")
+        stage = stage.mask(is_true(frame["voided"]), "void")
     return stage
 
 
@@ -167,6 +170,13 @@ def _warn_unknown(frame: pd.DataFrame, codes: pd.Series[Any]) -> None:
             "casework.unknown_category", rows=int(lost.sum()), codes=", ".join(shown) or "–"
         )
         warnings.warn(GridkitWarning(*text), stacklevel=3)
+
+
+def _closing(limits: Mapping[str, str]) -> str:
+    if "close" not in limits:
+        found = ", ".join(limits) or "–"
+        raise OptionError(*message("casework.no_close_limit", found=found))
+    return limits["close"]
 
 
 def _limits(texts: Iterable[str]) -> dict[str, Limit]:

@@ -7,14 +7,13 @@ import math
 import re
 import unicodedata
 import warnings
-import zoneinfo
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 import pandas as pd
 
-from ..calendar import WorkCalendar
+from ..calendar import WorkCalendar, require_zone
 from ..errors import GridkitWarning, OptionError
 from ..messages import message
 
@@ -202,10 +201,7 @@ class WorkClock:
 
     def __post_init__(self) -> None:
         _require("day_rule", self.day_rule, get_args(DayRule))
-        try:
-            zoneinfo.ZoneInfo(self.tz)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
-            raise OptionError(*message("casework.unknown_zone", tz=self.tz)) from error
+        require_zone(self.tz)
         edges = [edge for session in self._sessions for edge in session]
         empty = any(opens == closes for opens, closes in self._sessions)
         if not edges or empty or edges != sorted(edges):

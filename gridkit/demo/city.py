@@ -128,7 +128,7 @@ def make_city(size: Size = "demo", *, seed: int = 0) -> City:
     Raises
     ------
     OptionError
-        Unknown size.
+        Unknown size, or a negative seed.
 
     Examples
     --------
@@ -142,6 +142,8 @@ def make_city(size: Size = "demo", *, seed: int = 0) -> City:
     if size not in PLANS:
         known = ", ".join(PLANS)
         raise OptionError(*message("options.unknown", name="size", value=size, choices=known))
+    if seed < 0:
+        raise OptionError(*message("demo.bad_seed", value=seed))
     plan = PLANS[size]
     # One stream for each part: a change of one does not redraw the others.
     ground_rng, house_rng, people_rng, year_rng = _streams(seed, 4)

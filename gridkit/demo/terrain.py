@@ -24,6 +24,9 @@ ORIGIN = (621_100.0, 4_156_300.0)
 _TURN = (40 / 41, 9 / 41)
 # Quarters that reach the water; every other face at the water is the green along it.
 _WATERFRONT = ("port", "park")
+# The shore beyond the district, going outwards: shares of `sea_m` along it and off it, so that on
+# no screen the sea ends in a straight edge beside the district.
+_SHORE = ((0.0, 0.005), (0.08, 0.012), (0.25, -0.02), (0.5, 0.015), (0.75, -0.01), (1.0, 0.0))
 
 
 @dataclass(frozen=True)
@@ -103,10 +106,8 @@ def draw_ground(plan: Plan, rng: np.random.Generator) -> PlanarMap:
 
 def _outline(plan: Plan) -> PlanarMap:
     """Return the map's first face: the land's sides and the sea in front of the coast."""
-    top = max(v for part in plan.coast for _, v in part) + plan.sea_m
     sides: list[Point] = []
     lines: list[Line] = []
-    north = ((plan.east[-1][0], top), (plan.west[0][0], top))
     for points, line in (
         (plan.west, Line("border")),
         (plan.south, Line("border")),
@@ -115,9 +116,17 @@ def _outline(plan: Plan) -> PlanarMap:
         curve = smooth(list(points))[:-1]
         sides += curve
         lines += [line] * len(curve)
-    sides += [plan.east[-1], *north]
-    lines += [Line("border")] * 3
-    return PlanarMap([turn(p) for p in sides], lines)
+    sea = [plan.east[-1], *_open_sea(plan)]
+    return PlanarMap([turn(p) for p in sides + sea], lines + [Line("border")] * len(sea))
+
+
+def _open_sea(plan: Plan) -> list[Point]:
+    """Return the shore beyond the east border, the far sea, the shore back to the west border."""
+    top = max(v for part in plan.coast for _, v in part) + plan.sea_m
+    east, west = (plan.east[-1][0], plan.coast[-1][-1][1]), (plan.west[0][0], plan.coast[0][0][1])
+    right = [(east[0] + a * plan.sea_m, east[1] + b * plan.sea_m) for a, b in _SHORE]
+    left = [(west[0] - a * plan.sea_m, west[1] + b * plan.sea_m) for a, b in _SHORE]
+    return [*right, (right[-1][0], top), (left[-1][0], top), *left[::-1]]
 
 
 def _coast(plan: Plan, ground: PlanarMap) -> None:

@@ -16,9 +16,9 @@ import pandas as pd
 import shapely
 
 from ..crs import area_m2, require_metres, same_crs
-from ..errors import CRSError, GeometryError, SchemaError
+from ..errors import CRSError, GeometryError
 from ..messages import Message, message, require_lang
-from ..tables import FINDINGS
+from ..tables import CELLS, FINDINGS
 
 if TYPE_CHECKING:
     from ..intake.district import District
@@ -110,7 +110,7 @@ def check_cells(
     Raises
     ------
     SchemaError
-        `cells` has no ``cell_code``.
+        `cells` has no ``cell_code``, or no geometry column.
     GeometryError
         `cells` has no rows.
 
@@ -177,17 +177,7 @@ def _rules() -> tuple[tuple[str, Message, _Rule, bool], ...]:
 
 
 def _case(cells: gpd.GeoDataFrame, district: District | None) -> _Case:
-    if "cell_code" not in cells.columns:
-        found = ", ".join(map(str, cells.columns))
-        raise SchemaError(
-            *message(
-                "tables.missing_columns",
-                source="check_cells",
-                table="cells",
-                columns="cell_code",
-                found=found,
-            )
-        )
+    CELLS.require_columns(cells, source="check_cells")
     if cells.empty:
         raise GeometryError(*message("division.no_areas", what="cells"))
     given: Geometries = cells.geometry.to_numpy()
@@ -198,16 +188,8 @@ def _case(cells: gpd.GeoDataFrame, district: District | None) -> _Case:
     return _Case(cells, codes, given, shapes, district)
 
 
-def _absent(what: Message) -> _Result:
-    en, zh = (
-        message("division.not_checked", what=what.en),
-        message("division.not_checked", what=what.zh),
-    )
-    return _Result("not_checked", Message(en.en, zh.zh))
-
-
-def _layer(name: str) -> _Result:
-    return _absent(Message(name, name))
+def _absent(what: Message | str) -> _Result:
+    return _Result("not_checked", message("division.not_checked", what=what))
 
 
 def _sound() -> _Result:
@@ -219,19 +201,13 @@ def _in_metres(case: _Case) -> bool:
 
 
 def _crs(case: _Case) -> _Result:
-    crs = case.cells.crs
-    none = message("division.crs_none")
-    detail = Message(
-        message("division.crs_found", crs=none.en if crs is None else crs.name).en,
-        message("division.crs_found", crs=none.zh if crs is None else crs.name).zh,
-    )
     try:
         require_metres(case.cells, what="cells")
         if case.district is not None:
             same_crs(case.district.boundary, case.cells, what="cells")
     except CRSError as error:
         return _Result("error", Message(error.en, error.zh), message("division.crs_remedy"))
-    return _Result("ok", detail)
+    return _Result("ok", message("division.crs_found", crs=case.cells.crs.name))
 
 
 def _code_format(case: _Case) -> _Result:
@@ -264,7 +240,7 @@ def _code_prefix(case: _Case) -> _Result:
     above = [c for c in ("parent_code", "community_code") if c in case.cells.columns]
     standard = case.codes.str.fullmatch(rf"[0-9]{{{CODE_DIGITS}}}").to_numpy(dtype=bool)
     if not above or not standard.any():
-        return _layer("parent_code" if not above else "cell_code (15)")
+        return _absent("parent_code" if not above else "cell_code (15)")
     prefix = case.codes.str[:PARENT_DIGITS]
     wrong = np.zeros(len(prefix), dtype=bool)
     for column in above:
@@ -360,7 +336,7 @@ def _overlap(case: _Case) -> _Result:
 
 def _crosses_community(case: _Case) -> _Result:
     if case.district is None or case.district.communities is None:
-        return _layer("communities")
+        return _absent("communities")
     communities = case.district.communities
     areas: Geometries = communities.geometry.to_numpy()
     own = _main_community(case.shapes, areas)
@@ -397,7 +373,7 @@ def _area_range(case: _Case) -> _Result:
     if "level" in case.cells.columns:
         unit = case.cells["level"].fillna("cell").eq("cell").to_numpy()
     if not unit.any():
-        return _layer("level = cell")
+        return _absent("level = cell")
     area = area_m2(gpd.GeoSeries(case.shapes, crs=case.cells.crs))
     bad = np.flatnonzero(unit & ((area < LEAST_M2) | (area > MOST_M2)))
     detail = message(
@@ -418,16 +394,16 @@ def _compactness(case: _Case) -> _Result:
     length = shapely.length(case.shapes)
     there = length > 0
     if not there.any():
-        return _layer("geometry")
+        return _absent("geometry")
     index = 4 * np.pi * shapely.area(case.shapes[there]) / length[there] ** 2
     return _Result("info", message("division.compactness", mean=index.mean(), least=index.min()))
 
 
 def _load_balance(case: _Case) -> _Result:
     if "load" not in case.cells.columns:
-        return _layer("load")
+        return _absent("load")
     load = pd.to_numeric(case.cells["load"], errors="coerce").dropna().to_numpy(dtype=float)
-    if not load.any():
-        return _layer("load > 0")
+    if not load.sum() > 0:
+        return _absent("load > 0")
     figures = {"least": load.min(), "mean": load.mean(), "most": load.max()}
     return _Result("info", message("division.load_balance", cv=load.std() / load.mean(), **figures))

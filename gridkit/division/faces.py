@@ -19,7 +19,7 @@ from ..crs import area_m2
 from ..errors import GeometryError, raise_all
 from ..messages import message
 from .neighbours import GRID_M, dissolve, shared_borders
-from .ordering import Floats, Geometries, Ints, inner_points, reading_order
+from .ordering import Floats, Geometries, Ints, inner_points, reading_order, weights_of
 
 if TYPE_CHECKING:
     from ..intake.district import District
@@ -73,7 +73,8 @@ def land_faces(district: District, lines: Geometries) -> gpd.GeoDataFrame:
     """
     rings = [district.boundary, district.communities, district.water]
     layers = [shapely.boundary(r.geometry.to_numpy()) for r in rings if r is not None]
-    noded = shapely.union_all(np.concatenate([*layers, lines]), grid_size=GRID_M)
+    flat = shapely.force_2d(np.concatenate([*layers, lines]))
+    noded = shapely.union_all(flat, grid_size=GRID_M)
     geoms = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
     x, y = inner_points(geoms)
     order = np.lexsort((y, x))
@@ -207,7 +208,7 @@ def assemble(district: District, faces: gpd.GeoDataFrame, host: Ints) -> gpd.Geo
     district : District
         Its buildings give the load: households of those whose inner point lies in the area. A
         point on a border counts for the first area in reading order, one on water for the
-        nearest. Without households the load is the area in hectares.
+        nearest. Without households in the district the load is the area in hectares.
     faces : GeoDataFrame
         From `land_faces`.
     host : ndarray of int
@@ -222,16 +223,17 @@ def assemble(district: District, faces: gpd.GeoDataFrame, host: Ints) -> gpd.Geo
 
 
 def _loads(district: District, areas: gpd.GeoDataFrame) -> Floats:
+    hectares = np.asarray(areas["area_m2"] / M2_PER_LOAD, dtype=np.float64)
     buildings = district.buildings
-    households = np.zeros(0)
-    if buildings is not None and "households" in buildings.columns:
-        households = buildings["households"].fillna(0).to_numpy(dtype=float)
-    if buildings is None or not households.any():
-        return np.asarray(areas["area_m2"] / M2_PER_LOAD, dtype=np.float64)
+    if buildings is None or "households" not in buildings.columns:
+        return hectares
+    households = weights_of(buildings, "households", empty=0.0)
     points = shapely.point_on_surface(buildings.geometry.to_numpy())
     boundary = district.boundary.geometry.iloc[0]
     shapely.prepare(boundary)
     here = np.asarray(shapely.intersects(boundary, points))
+    if not households[here].any():
+        return hectares
     tree = shapely.STRtree(areas.geometry.to_numpy())
     building, area = tree.query_nearest(points[here])
     order = np.lexsort((area, building))

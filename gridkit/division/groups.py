@@ -20,7 +20,7 @@ from ..errors import OptionError, SchemaError, raise_all
 from ..messages import message
 from ..tables import first_few
 from .neighbours import dissolve, shared_borders
-from .ordering import Floats, Ints, inner_points, reading_order, require_areas
+from .ordering import Floats, Ints, inner_points, reading_order, require_areas, weights_of
 from .partition import Graph, divide_graph
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def group(
     labels = group_labels(
         units, into=into, target=target, weight=weight, within=within, seed=seed
     ).to_numpy()
-    sums = [c for c in dict.fromkeys((weight, "load")) if c in units.columns]
+    sums = [c for c in dict.fromkeys((weight, "load")) if c is not None and c in units.columns]
     made = [*sums, *KEYS, "area_m2", units.geometry.name]
     first: Ints = np.unique(labels, return_index=True)[1]
     kept = [c for c in units.columns if c not in made and _is_constant(units[c], labels, first)]
@@ -165,7 +165,8 @@ def group(
     table["area_m2"] = area_m2(shapes)
     for column in sums:
         if column != "area_m2":
-            table[column] = units[column].groupby(labels).sum().to_numpy()
+            weights_of(units, column, empty=0.0)
+            table[column] = pd.to_numeric(units[column]).groupby(labels).sum().to_numpy()
     return gpd.GeoDataFrame(table, geometry=shapes)
 
 
@@ -184,7 +185,9 @@ def _columns(
         if c is not None and c not in units.columns
     ]
     raise_all(SchemaError, problems)
-    load = np.ones(len(units)) if weight is None else _weights(units, weight)
+    load = np.ones(len(units)) if weight is None else weights_of(units, weight)
+    if not load.any() and len(load):
+        raise SchemaError(*message("division.zero_weights", column=weight))
     if within is None:
         return load, np.zeros(len(units), dtype=np.int64)
     member, _ = pd.factorize(units[within], sort=True)
@@ -194,23 +197,6 @@ def _columns(
             *message("division.empty_within", column=within, n=len(lost), rows=first_few(lost))
         )
     return load, member
-
-
-def _weights(units: gpd.GeoDataFrame, weight: str) -> Floats:
-    load: Floats = pd.to_numeric(units[weight], errors="coerce").to_numpy(
-        dtype=float, na_value=np.nan
-    )
-    bad = np.flatnonzero(~np.isfinite(load) | (load < 0))
-    if len(bad):
-        shown = ", ".join(map(str, units[weight].iloc[bad[:5]]))
-        raise SchemaError(
-            *message(
-                "division.bad_weights", column=weight, n=len(bad), rows=first_few(bad), values=shown
-            )
-        )
-    if not load.any():
-        raise SchemaError(*message("division.zero_weights", column=weight))
-    return load
 
 
 def _shares(weight: Floats, units: Ints, into: int | None, target: float | None) -> list[int]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["hex_cells", "square_cells"]
 
 MOST_CELLS = 1_000_000
+SURELY_FULL = 0.99
+"""A full cell is at least so much of what it should be, whatever the map's scale takes of it."""
 
 
 def square_cells(
@@ -80,7 +82,7 @@ def square_cells(
     across = [shapely.linestrings([[v, y0], [v, y1]]) for v in _multiples(x0, x1, size_m)]
     along = [shapely.linestrings([[x0, v], [x1, v]]) for v in _multiples(y0, y1, size_m)]
     lines = np.array([*across, *along], dtype=object)
-    return _cells(district, lines, min_share * full_m2, prefix, digits)
+    return _cells(district, lines, min_share * full_m2 * SURELY_FULL, prefix, digits)
 
 
 def hex_cells(
@@ -131,7 +133,7 @@ def hex_cells(
     full_m2 = math.sqrt(3) / 2 * size_m * size_m
     _check_options(district, size_m, min_share, full_m2)
     lines = _hexagons(district.boundary.total_bounds, size_m)
-    return _cells(district, lines, min_share * full_m2, prefix, digits)
+    return _cells(district, lines, min_share * full_m2 * SURELY_FULL, prefix, digits)
 
 
 def _check_options(district: District, size_m: float, min_share: float, full_m2: float) -> None:

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import shapely
 
 from ..crs import require_metres
-from ..errors import GeometryError
+from ..errors import GeometryError, SchemaError
 from ..messages import message
 from ..tables import first_few
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["inner_points", "reading_order", "require_areas"]
+__all__ = ["inner_points", "reading_order", "require_areas", "weights_of"]
 
 BAND_SHARE = 0.6
 """Height of a reading band as a share of the median height of the areas."""
@@ -82,3 +83,32 @@ def require_areas(frame: gpd.GeoDataFrame, *, what: str) -> Geometries:
             *message("division.bad_shapes", what=what, n=len(rows), rows=first_few(rows))
         )
     return geoms
+
+
+def weights_of(frame: pd.DataFrame, column: str, *, empty: float = np.nan) -> Floats:
+    """Return a column as weights; raise unless all are numbers from 0 on.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    column : str
+    empty : float
+        What an empty row weighs; by default it is an error.
+
+    Raises
+    ------
+    SchemaError
+        A weight is empty, negative, infinite or no number; the rows are named.
+    """
+    values = frame[column]
+    numbers = pd.to_numeric(values, errors="coerce").mask(values.isna(), empty)
+    load: Floats = numbers.to_numpy(dtype=float, na_value=np.nan)
+    bad = np.flatnonzero(~np.isfinite(load) | (load < 0))
+    if len(bad):
+        shown = ", ".join(map(str, values.iloc[bad[:5]]))
+        raise SchemaError(
+            *message(
+                "division.bad_weights", column=column, n=len(bad), rows=first_few(bad), values=shown
+            )
+        )
+    return load

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["Graph", "divide_graph"]
 
@@ -21,6 +24,7 @@ STEPS_PER_NODE = 200
 BALANCE = 20.0
 BORDER = 0.5
 HOT, COLD = 0.5, 0.002
+CHUNK = 100_000
 
 
 @dataclass(frozen=True)
@@ -158,9 +162,9 @@ def _anneal(graph: Graph, group: list[int], k: int, rng: np.random.Generator) ->
     search = _Search(graph, group, load, mean)
     steps = STEPS_PER_NODE * n
     temperature, cooling = HOT, (COLD / HOT) ** (1 / steps)
-    nodes = rng.integers(n, size=steps).tolist()
-    picks = rng.random((steps, 3)).tolist()
-    for b, (first, second, chance) in zip(nodes, picks, strict=True):
+    nodes = rng.integers(n, size=steps)
+    picks = rng.random((steps, 3))
+    for b, (first, second, chance) in _rows(nodes, picks):
         temperature *= cooling
         around = near[b]
         u = around[int(first * len(around))]
@@ -171,6 +175,18 @@ def _anneal(graph: Graph, group: list[int], k: int, rng: np.random.Generator) ->
             c = u if second < 0.5 else near[u][int((2 * second - 1) * len(near[u]))]
             if group[c] == group[u]:
                 search.swap(b, c, most)
+
+
+def _rows(
+    nodes: NDArray[np.int64], picks: NDArray[np.float64]
+) -> Iterator[tuple[int, list[float]]]:
+    """Yield node and picks of each step as plain numbers, which Python handles fastest.
+
+    All steps at once would take 200 bytes each.
+    """
+    for start in range(0, len(nodes), CHUNK):
+        part = slice(start, start + CHUNK)
+        yield from zip(nodes[part].tolist(), picks[part].tolist(), strict=True)
 
 
 class _Search:

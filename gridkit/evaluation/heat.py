@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ __all__ = ["Density", "density"]
 TRUNCATE = 4.0  # bandwidths after which the kernel is cut: 0.03 % of its mass is beyond
 SUBSAMPLES = 5  # odd, so that the middle sample of a bin is its centre
 MOST_BINS = 40_000_000
+STRIP = 4_000_000  # samples of the border that are held at once
 
 Polygons = shapely.Polygon | shapely.MultiPolygon
 
@@ -197,10 +199,31 @@ def _lattice(
     else:
         reach = TRUNCATE * bandwidth_m
         low, high = xy.min(axis=0) - reach, xy.max(axis=0) + reach
-    nx, ny = (int(n) for n in np.maximum(np.ceil((high - low) / bin_m - 1e-9), 1))
+    nx, ny = _counts(high - low, bin_m)
     if nx * ny > MOST_BINS:
-        raise OptionError(*message("evaluation.too_many_bins", bins=nx * ny, bin=bin_m))
+        coarse = _coarser(high - low, bin_m)
+        raise OptionError(
+            *message(
+                "evaluation.too_many_bins",
+                bins=nx * ny,
+                bin=bin_m,
+                coarse=coarse,
+                wide=max(2 * coarse, bandwidth_m),
+            )
+        )
     return float(low[0]), float(low[1]), nx, ny
+
+
+def _counts(span: NDArray[np.float64], bin_m: float) -> tuple[int, int]:
+    nx, ny = (int(n) for n in np.maximum(np.ceil(span / bin_m - 1e-9), 1))
+    return nx, ny
+
+
+def _coarser(span: NDArray[np.float64], bin_m: float) -> float:
+    """Return a side, in whole metres, with which the bins are few enough."""
+    while (bins := math.prod(_counts(span, bin_m))) > MOST_BINS:
+        bin_m = math.ceil(bin_m * math.sqrt(bins / MOST_BINS))
+    return bin_m
 
 
 def _binned(
@@ -241,13 +264,16 @@ def _cover(
     share = np.zeros((ny, nx))
     centre = np.zeros((ny, nx), dtype=bool)
     fine_m = bin_m / SUBSAMPLES
-    middle = np.arange(ny, dtype=np.float64) + 0.5
-    for j in range(SUBSAMPLES):
-        y = y0 + middle * bin_m + (j - SUBSAMPLES // 2) * fine_m
-        inside = _scan(area, y, x0, nx * SUBSAMPLES, fine_m).reshape(ny, nx, SUBSAMPLES)
-        share += inside.mean(axis=2) / SUBSAMPLES
-        if j == SUBSAMPLES // 2:
-            centre = inside[:, :, SUBSAMPLES // 2]
+    rows = max(STRIP // (nx * SUBSAMPLES), 1)
+    for first in range(0, ny, rows):
+        strip = slice(first, first + rows)
+        middle = np.arange(ny, dtype=np.float64)[strip] + 0.5
+        for j in range(SUBSAMPLES):
+            y = y0 + middle * bin_m + (j - SUBSAMPLES // 2) * fine_m
+            inside = _scan(area, y, x0, nx * SUBSAMPLES, fine_m).reshape(-1, nx, SUBSAMPLES)
+            share[strip] += inside.mean(axis=2) / SUBSAMPLES
+            if j == SUBSAMPLES // 2:
+                centre[strip] = inside[:, :, SUBSAMPLES // 2]
     return share, centre
 
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ..calendar import require_zone
 from ..errors import OptionError
 from ..messages import message
 
@@ -80,10 +80,7 @@ class Period:
         """
         if not 1 <= month_start <= 28:
             raise OptionError(*message("evaluation.month_start", value=month_start))
-        try:
-            zone = ZoneInfo(tz)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise OptionError(*message("evaluation.time_zone", value=tz)) from error
+        zone = require_zone(tz)
         try:
             start, end = _days(text.strip(), month_start)
         except ValueError as error:

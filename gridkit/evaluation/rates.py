@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from ..calendar import require_instant
 from ..crs import area_m2
 from ..errors import GridkitWarning, OptionError, SchemaError
 from ..messages import message, say
-from ..tables import CASES, CELLS
+from ..tables import CASES, CELLS, is_true
 from .periods import Period
 
 if TYPE_CHECKING:
@@ -236,7 +237,11 @@ def indicators(
     [1, 3]
     """
     CASES.check(cases, source="cases")
-    groupings: Sequence[str | None] = [by] if by is None or isinstance(by, str) else list(by)
+    groupings: list[str | None] = (
+        [by] if by is None or isinstance(by, str) else [*dict.fromkeys(by)]
+    )
+    if not groupings:
+        raise OptionError(*message("evaluation.no_grouping"))
     lost = [name for name in groupings if name is not None and name not in cases.columns]
     if lost:
         raise SchemaError(
@@ -308,10 +313,7 @@ def as_of(cases: pd.DataFrame, period: Period | None, at: datetime | None) -> pd
     """Return the time of counting: `at`, or the period's end, or the last event."""
     if at is None:
         return latest(cases) if period is None else pd.Timestamp(period.end)
-    moment = pd.Timestamp(at)
-    if moment.tzinfo is None:
-        raise OptionError(*message("evaluation.naive_at", value=at))
-    return moment
+    return require_instant(at)
 
 
 def _rows(
@@ -333,10 +335,10 @@ def _rows(
     if count.stock and "closed_at" in cases.columns:
         rows = rows & ~np.asarray(_times(cases, "closed_at") <= at)
     if count.flag:
-        rows = rows & _true(cases[count.flag])
+        rows = rows & is_true(cases[count.flag])
     for flag in count.leaves_out:
         if flag in cases.columns:
-            rows = rows & ~_true(cases[flag])
+            rows = rows & ~is_true(cases[flag])
     return rows
 
 
@@ -344,11 +346,6 @@ def _times(cases: pd.DataFrame, column: str) -> pd.Series[Any]:
     """Return a column of times; one that is empty throughout may have any type."""
     times = cases[column]
     return pd.to_datetime(times, utc=True) if times.isna().all() else times
-
-
-def _true(flags: pd.Series[Any]) -> Rows:
-    """Return where a flag is true or a number above zero; empty is neither."""
-    return np.asarray(flags.astype("float64") > 0)
 
 
 def _subjects(cases: pd.DataFrame, column: str | None) -> tuple[NDArray[np.intp], list[str]]:
@@ -495,7 +492,5 @@ def cell_counts(located: pd.DataFrame, cells: gpd.GeoDataFrame) -> pd.DataFrame:
         warnings.warn(GridkitWarning(*text), stacklevel=2)
     codes = cells["cell_code"]
     n = found.reindex(codes).fillna(0).to_numpy(np.int64)
-    area = (
-        cells["area_m2"].to_numpy(float) if "area_m2" in cells.columns else area_m2(cells.geometry)
-    )
+    area = area_m2(cells.geometry)
     return pd.DataFrame({"cell_code": codes.to_numpy(), "n": n, "per_km2": n / area * 1e6})

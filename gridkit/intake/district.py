@@ -15,7 +15,14 @@ from ..errors import FileError, GeometryError, SchemaError, raise_all
 from ..messages import message
 from ..tables import CELLS, COMMUNITIES, first_few
 from .columns import code_text, match_columns, rename_columns
-from .vector import layer_names, read_vector, require_shapes, shape_problems, to_metres
+from .vector import (
+    layer_names,
+    read_vector,
+    require_shapes,
+    shape_problems,
+    to_metres,
+    warn_of_wgs84,
+)
 
 if TYPE_CHECKING:
     import pyproj
@@ -136,11 +143,17 @@ def read_district(
     FileError
         A file is missing, unreadable, of unknown format, or lacks the layer ``boundary``.
     CRSError
-        A layer has no CRS, or `crs` is not in metres.
+        A layer has no CRS or one that its coordinates belie, or `crs` is not in metres.
     GeometryError
         A shape is missing, invalid or of the wrong kind; nothing is repaired silently.
     SchemaError
-        Communities without a code, or with repeated ones.
+        Communities without a code, or with repeated ones; counts of buildings that are no
+        numbers or negative.
+
+    Warns
+    -----
+    GridkitWarning
+        The file says WGS84, lies in China, and no `datum` confirms it.
 
     Examples
     --------
@@ -150,7 +163,7 @@ def read_district(
     >>> from gridkit.intake.district import read_district
     >>> path = Path(tempfile.mkdtemp()) / "seaside.fgb"
     >>> gpd.GeoDataFrame(geometry=[box(121.38, 37.52, 121.40, 37.54)], crs=4326).to_file(path)
-    >>> district = read_district(path)
+    >>> district = read_district(path, datum="wgs84")
     >>> district.name, district.crs.to_epsg()
     ('seaside', 4549)
     """
@@ -160,15 +173,18 @@ def read_district(
     _require_sound(layers)
     main = layers["boundary" if "boundary" in layers else "communities"]
     first = to_metres(main[1], what=str(main[0]), crs=crs, datum=datum)
+    if datum is None:
+        warn_of_wgs84(main[1], what=str(main[0]))
     ready = {
         name: to_metres(frame, what=f"{file}: {name}", crs=first.crs, datum=datum)
         for name, (file, frame) in layers.items()
     }
     boundary = ready.pop("boundary", first)
+    prepared = {name: _PREPARE.get(name, _as_is)(frame) for name, frame in ready.items()}
+    if "communities" in prepared:
+        COMMUNITIES.check(prepared["communities"], source=str(path))
     return District(
-        name=_name_of(boundary, Path(path).stem),
-        boundary=_dissolved(boundary),
-        **{name: _PREPARE.get(name, _as_is)(frame) for name, frame in ready.items()},
+        name=_name_of(boundary, Path(path).stem), boundary=_dissolved(boundary), **prepared
     )
 
 
@@ -195,6 +211,28 @@ def _require_sound(layers: dict[str, tuple[str | Path, gpd.GeoDataFrame]]) -> No
         kinds = LAYERS.get(name, POLYGONS)
         problems += shape_problems(frame.geometry, what=what, kinds=kinds)
     raise_all(GeometryError, problems)
+    if "buildings" in layers:
+        file, buildings = layers["buildings"]
+        raise_all(SchemaError, _count_problems(buildings, f"{file}: buildings"))
+
+
+def _count_problems(buildings: gpd.GeoDataFrame, what: str) -> list[Message]:
+    """Return one sentence for each column of counts with something else than numbers from 0."""
+    problems = []
+    for column in buildings.columns.intersection(["households", "shops"]):
+        written = buildings[column]
+        read = pd.to_numeric(written, errors="coerce")
+        bad = (written.notna() & ~(read.ge(0) & read.lt(float("inf")))).to_numpy(bool)
+        if bad.any():
+            values, rows = ", ".join(map(str, written[bad][:5])), first_few(bad.nonzero()[0] + 1)
+            where = {"column": column, "n": int(bad.sum()), "values": values, "rows": rows}
+            problems.append(message("intake.bad_counts", what=what, **where))
+    return problems
+
+
+def _buildings(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    counts = frame.columns.intersection(["households", "shops"])
+    return frame.assign(**{c: pd.to_numeric(frame[c]) for c in counts})
 
 
 def _name_of(boundary: gpd.GeoDataFrame, default: str) -> str:
@@ -230,7 +268,7 @@ def _streets(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return frame.assign(bridge=~marks.fillna("").isin(["", "no", "false", "0", "none"]))
 
 
-_PREPARE = {"communities": _communities, "streets": _streets}
+_PREPARE = {"buildings": _buildings, "communities": _communities, "streets": _streets}
 
 
 def read_cells(
@@ -239,6 +277,7 @@ def read_cells(
     code: str | None = None,
     layer: str | None = None,
     crs: Any = None,
+    datum: str | None = None,
     merge_parts: bool = False,
 ) -> gpd.GeoDataFrame:
     """Read given cells from a map file.
@@ -255,6 +294,8 @@ def read_cells(
     crs : anything pyproj understands, optional
         The projected CRS to work in. By default the layer's own when that is in metres, else
         the one that `suggest_crs` names.
+    datum : {"wgs84", "cgcs2000", "gcj02", "bd09"}, optional
+        What the coordinates really are, whatever the file says.
     merge_parts : bool
         Join rows with one code into one cell of several parts; its other columns come from the
         first of them. By default repeated codes are an error.
@@ -274,7 +315,12 @@ def read_cells(
     GeometryError
         No rows, or a shape is missing, invalid or no polygon; nothing is repaired silently.
     CRSError
-        The layer has no CRS, or `crs` is not in metres.
+        The layer has no CRS or one that its coordinates belie, or `crs` is not in metres.
+
+    Warns
+    -----
+    GridkitWarning
+        The file says WGS84, lies in China, and no `datum` confirms it.
 
     Examples
     --------
@@ -283,7 +329,7 @@ def read_cells(
     >>> from shapely.geometry import box
     >>> from gridkit.intake.district import read_cells
     >>> path = Path(tempfile.mkdtemp()) / "beats.fgb"
-    >>> beats = gpd.GeoDataFrame({"BEAT": ["0111"]}, geometry=[box(0, 0, 9, 9)], crs=4549)
+    >>> beats = gpd.GeoDataFrame({"BEAT": ["0111"]}, geometry=[box(0, 0, 900, 900)], crs=4549)
     >>> beats.to_file(path)
     >>> read_cells(path, code="BEAT")["cell_code"].tolist()
     ['0111']
@@ -300,7 +346,11 @@ def read_cells(
         )
     cells = _typed(rename_columns(raw, mapping))
     require_shapes(cells.geometry, what=str(path), kinds=POLYGONS)
-    cells = to_metres(_one_row_each(cells, str(path), merge_parts), what=str(path), crs=crs)
+    cells = to_metres(
+        _one_row_each(cells, str(path), merge_parts), what=str(path), crs=crs, datum=datum
+    )
+    if datum is None:
+        warn_of_wgs84(raw, what=str(path))
     CELLS.check(cells, source=str(path))
     return cells
 

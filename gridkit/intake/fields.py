@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["categorise", "number_reports", "type_fields"]
 
 _VERBATIM = ("text", "address", "status")
+_YEARS = (1900, 2199)  # beyond lie slips and stand-ins for "unknown" such as 9999-12-31
 
 
 def type_fields(
@@ -69,8 +70,9 @@ def _times(
     times = parse_times(values, tz=tz, blank_words=blank_words)
     serves = message("intake.serves_time")
     bad, unsure = message("intake.fix_bad_time"), message("intake.fix_unsure_time")
-    return times.local, [
-        Finding("BAD_TIME", "error", times.bad, header, serves, bad),
+    astray = (times.local.notna() & ~times.local.dt.year.between(*_YEARS)).to_numpy(bool)
+    return times.local.mask(astray), [
+        Finding("BAD_TIME", "error", times.bad | astray, header, serves, bad),
         Finding("UNSURE_TIME", "warning", times.unsure, header, serves, unsure),
     ]
 

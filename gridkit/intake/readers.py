@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import io
 import warnings
 from pathlib import Path
@@ -14,7 +15,7 @@ import pandas as pd
 
 from ..errors import FileError, SchemaError
 from ..messages import message
-from .vector import read_layer, require_suffix
+from .vector import read_layer, require_suffix, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,8 +126,20 @@ def _read_text(path: Path, _layer: str | None) -> pd.DataFrame:
                 keep_default_na=False,
                 index_col=False,
             )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, pd.errors.ParserWarning) as error:
-        raise FileError(*message("intake.unreadable", path=path, why=error)) from error
+    except pd.errors.EmptyDataError as error:
+        raise FileError(*message("intake.empty_sheet", path=path)) from error
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        raise _ragged(text, separator, path) or unreadable(path, error) from error
+
+
+def _ragged(text: str, separator: str, path: Path) -> FileError | None:
+    """Return the error that names the first row with more fields than the header."""
+    rows = csv.reader(io.StringIO(text), delimiter=separator)
+    n = len(next(rows))
+    long = next((i for i, row in enumerate(rows, 1) if len(row) > n), None)
+    if long is None:
+        return None
+    return FileError(*message("intake.ragged", path=path, row=long, n=n))
 
 
 def _read_sheet(path: Path, layer: str | None) -> pd.DataFrame:
@@ -142,7 +155,7 @@ def _read_sheet(path: Path, layer: str | None) -> pd.DataFrame:
             *message("intake.missing_layer", path=path, layer=layer, found=found)
         ) from error
     except (python_calamine.CalamineError, OSError) as error:
-        raise FileError(*message("intake.unreadable", path=path, why=error)) from error
+        raise unreadable(path, error) from error
     filled: dict[str, list[Any]] = {name: rows for name, rows in sheets.items() if rows}
     if len(filled) > 1:
         raise FileError(*message("intake.several_layers", path=path, found=", ".join(filled)))
@@ -170,7 +183,7 @@ def _read_parquet(path: Path, _layer: str | None) -> pd.DataFrame:
         with_shapes = b"geo" in (pyarrow.parquet.read_schema(path).metadata or {})
         return gpd.read_parquet(path) if with_shapes else pd.read_parquet(path)
     except (OSError, ValueError) as error:
-        raise FileError(*message("intake.unreadable", path=path, why=error)) from error
+        raise unreadable(path, error) from error
 
 
 def _read_map(path: Path, layer: str | None) -> pd.DataFrame:

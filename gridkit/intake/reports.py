@@ -95,7 +95,7 @@ def read_reports(
     OUT_OF_RANGE         beyond ±180° or ±90°
     FAR_OUTSIDE          more than 20 km from the district; nearer ones stay, for `locate` to judge
     UNKNOWN_DATUM        the row names a datum that nobody knows, or none where one is needed
-    BAD_TIME             a time that cannot be read
+    BAD_TIME             a time that cannot be read, before 1900 or after 2199
     BAD_NUMBER           a number that cannot be read
     CLOSED_BEFORE_REPORTED
     REPEATED_ID          the number of an earlier sound row

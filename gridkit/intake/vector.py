@@ -10,8 +10,8 @@ import pyogrio
 import pyproj
 import shapely
 
-from ..crs import from_datum, require_metres, suggest_crs
-from ..errors import CRSError, FileError, GeometryError, raise_all
+from ..crs import DATUMS, from_datum, require_metres, suggest_crs, to_datum
+from ..errors import CRSError, FileError, GeometryError, GridkitWarning, raise_all
 from ..files import require_file
 from ..messages import message
 from ..tables import first_few
@@ -34,6 +34,8 @@ __all__ = [
     "require_suffix",
     "shape_problems",
     "to_metres",
+    "unreadable",
+    "warn_of_wgs84",
     "working_crs",
 ]
 
@@ -64,7 +66,14 @@ def layer_names(path: str | Path) -> list[str]:
     try:
         return [str(name) for name in pyogrio.list_layers(file)[:, 0]]
     except (pyogrio.errors.DataSourceError, UnicodeDecodeError) as error:
-        raise FileError(*message("intake.unreadable", path=path, why=error)) from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: str | Path, error: Exception) -> FileError:
+    """Return the error for a file that a reader gave up on, with the heart of its reason."""
+    # GDAL adds advice for programmers behind a semicolon, and every reader its own full stop.
+    why = str(error).split("\n", 1)[0].split("; ", 1)[0].replace(f"'{path}'", "").strip(" .")
+    return FileError(*message("intake.unreadable", path=path, why=why))
 
 
 def read_vector(path: str | Path, *, layer: str | None = None) -> gpd.GeoDataFrame:
@@ -109,7 +118,7 @@ def read_layer(path: str | Path, *, layer: str | None = None) -> pd.DataFrame:
         shapely.errors.GEOSException,
         UnicodeDecodeError,
     ) as error:
-        raise FileError(*message("intake.unreadable", path=path, why=error)) from error
+        raise unreadable(path, error) from error
     return _plain(frame) if isinstance(frame, gpd.GeoDataFrame) else frame
 
 
@@ -128,7 +137,7 @@ def _read_geoparquet(file: Path) -> gpd.GeoDataFrame:
     except ImportError as error:
         raise FileError(*message("intake.needs_pyarrow", path=file)) from error
     except (OSError, ValueError) as error:
-        raise FileError(*message("intake.unreadable", path=file, why=error)) from error
+        raise unreadable(file, error) from error
 
 
 def to_metres(
@@ -154,15 +163,41 @@ def to_metres(
     Raises
     ------
     CRSError
-        The layer has no CRS, `crs` is unknown or not in metres, or `datum` is unknown.
+        The layer has no CRS or one that its coordinates belie, `crs` is unknown or not in
+        metres, or `datum` is unknown.
     """
-    if frame.crs is None:
-        raise CRSError(*message("intake.missing_crs", what=what))
+    _require_honest(frame, what)
     if datum is not None:
         frame = from_datum(frame, datum)
     if crs is not None:
         return frame.to_crs(working_crs(crs))
     return frame if _is_metric(frame.crs) else frame.to_crs(suggest_crs(frame))
+
+
+def _require_honest(frame: gpd.GeoDataFrame, what: str) -> None:
+    """Raise `CRSError` where there is no CRS, or metres are labelled degrees or the reverse."""
+    if frame.crs is None:
+        raise CRSError(*message("intake.missing_crs", what=what))
+    if frame.empty:
+        return
+    west, south, east, north = frame.total_bounds
+    like_degrees = max(-west, east) <= 180 and max(-south, north) <= 90
+    ends = {"low": f"({west:g}, {south:g})", "high": f"({east:g}, {north:g})"}
+    if frame.crs.is_geographic and not like_degrees:
+        raise CRSError(*message("intake.not_really_degrees", what=what, crs=frame.crs.name, **ends))
+    if frame.crs.is_projected and like_degrees:
+        raise CRSError(*message("intake.not_really_metres", what=what, crs=frame.crs.name, **ends))
+
+
+def warn_of_wgs84(frame: gpd.GeoDataFrame, *, what: str) -> None:
+    """Warn where a layer says WGS84 inside China: files from Chinese web maps say so, too."""
+    if not frame.crs.equals(pyproj.CRS(4326), ignore_axis_order=True):
+        return
+    west, south, east, north = frame.total_bounds
+    middle = (west + east) / 2, (south + north) / 2
+    if tuple(to_datum(*middle)) != middle:
+        text = message("intake.taken_as_wgs84", what=what, choices=", ".join(DATUMS))
+        warnings.warn(GridkitWarning(*text), stacklevel=3)
 
 
 def working_crs(crs: Any) -> pyproj.CRS:

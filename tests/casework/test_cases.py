@@ -217,3 +217,32 @@ def test_stage_limits_are_data(tmp_path):
         load_stage_limits(own)
     with pytest.raises(FileError):
         load_stage_limits(tmp_path / "none.toml")
+
+
+def test_limits_that_cannot_be_read_are_named_in_the_order_of_the_table():
+    texts = ["5 moons", "1 fortnight", "soon", "3 blinks", "never"]
+    own = {f"X{i}": category(f"X{i}", text) for i, text in enumerate(texts)}
+    with pytest.raises(OptionError) as caught:
+        file_cases(filed(["X0"]), categories=own)
+    where = [caught.value.en.index(text) for text in texts]
+    assert where == sorted(where)
+
+
+def test_a_table_of_stages_without_closing_is_named():
+    with pytest.raises(OptionError, match="no 'close'; they have: verify"):
+        file_cases(filed(["E0405", "E0405"]), limits={"verify": "2工作时"})
+
+
+def test_a_first_receiver_that_is_there_stays():
+    cases = file_cases(filed(["E0405", "E0405"]).assign(received_by="a", first_receiver="b"))
+    assert cases["first_receiver"].tolist() == ["b", "b"]
+    assert cases["received_by"].tolist() == ["a", "a"]
+
+
+def test_cells_may_call_their_geometry_as_they_like():
+    shapes = [shapely.box(0, 0, 1, 1)]
+    cells = gpd.GeoDataFrame(
+        {"cell_code": ["1"], "community_code": ["c"]}, geometry=shapes, crs=4549
+    ).rename_geometry("shape")
+    cases = file_cases(filed(["E0405", "E0405"]).assign(cell_code=["1", None]), cells=cells)
+    assert cases["community_code"].fillna("-").tolist() == ["c", "-"]

@@ -336,3 +336,20 @@ def test_samples_are_described(sample: City) -> None:
     for start, n in (("| people", len(sample.roster)), ("| reports", len(sample.reports))):
         line = next(row for row in rows if row.startswith(start))
         assert line.split("|")[column].strip() == f"{n:,}"
+
+
+def test_the_sea_goes_on_beyond_any_screen(sample: City) -> None:
+    district = sample.district
+    west, south, east, north = district.boundary.total_bounds
+    sea = district.water[district.water["kind"] == "sea"].geometry.iloc[0]
+    side = max(east - west, north - south)
+    left, _, right, top = sea.bounds
+    assert left < west - side
+    assert right > east + side
+    assert top > north + side
+    assert sea.intersection(district.boundary.geometry.iloc[0]).area == 0
+
+
+def test_a_seed_below_zero_is_refused() -> None:
+    with pytest.raises(OptionError, match="seed=-1"):
+        make_city("small", seed=-1)

@@ -7,10 +7,11 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
-from shapely.geometry import box
+from shapely.geometry import LineString, box
 
 from gridkit.division.blocks import street_blocks
-from gridkit.errors import GeometryError, OptionError
+from gridkit.errors import GeometryError, OptionError, SchemaError
+from gridkit.intake.district import District
 from gridkit.tables import BLOCKS
 
 WEST, EAST = "370602001001", "370602001002"
@@ -282,3 +283,40 @@ def test_results_are_geodataframes_in_the_crs_of_the_district(make):
     for table in dataclasses.astuple(made):
         assert isinstance(table, gpd.GeoDataFrame)
         assert table.crs.to_epsg() == 4549
+
+
+def test_heights_are_left_out():
+    flat = LineString([(500_100, 4_149_990), (500_100, 4_150_110)])
+    across = LineString([(499_990, 4_150_050, 3), (500_310, 4_150_050, 9)])
+    land = shapely.force_3d(box(500_000, 4_150_000, 500_300, 4_150_100), 5)
+    town = District(
+        "Hills",
+        gpd.GeoDataFrame(geometry=[land], crs=4549),
+        streets=gpd.GeoDataFrame(geometry=[flat, across], crs=4549),
+    )
+    blocks = street_blocks(town).blocks
+    assert len(blocks) == 4
+    assert not blocks.has_z.any()
+
+
+def test_households_that_are_no_numbers_are_named(make):
+    shapes = [box(10, 10, 20, 20), box(30, 10, 40, 20)]
+    for bad in ("many", -5):
+        town = make.district(
+            box(0, 0, 300, 100),
+            streets=[[(100, -9), (100, 109)]],
+            buildings=shapes,
+            households=[None, bad],
+        )
+        with pytest.raises(SchemaError, match=f"'households'.*rows 1 .values {bad}"):
+            street_blocks(town)
+
+
+def test_households_elsewhere_leave_the_area_as_load(make):
+    town = make.district(
+        box(0, 0, 300, 100),
+        streets=[[(100, -9), (100, 109)]],
+        buildings=[box(900, 900, 910, 910)],
+        households=[7],
+    )
+    assert street_blocks(town).blocks["load"].round(2).tolist() == [1, 2]

@@ -239,3 +239,8 @@ def test_a_table_without_codes_or_rows(cells):
         check_cells(cells.drop(columns="cell_code"))
     with pytest.raises(GeometryError, match="no rows"):
         check_cells(cells.iloc[:0])
+
+
+def test_a_table_without_shapes_is_refused():
+    with pytest.raises(SchemaError, match="needs a geometry column"):
+        check_cells(pd.DataFrame({"cell_code": ["1"]}))

@@ -1,3 +1,4 @@
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
@@ -230,3 +231,13 @@ def test_input_is_untouched(make):
     before = units.copy()
     group(units, into=2, within=None)
     assert_frame_equal(units, before)
+
+
+def test_weights_written_as_text_are_added_up_as_numbers():
+    squares = [box(x, 0, x + 100, 100) for x in range(0, 400, 100)]
+    units = gpd.GeoDataFrame({"load": ["3", "1", "2", "2"]}, geometry=squares, crs=4549)
+    assert group(units, into=2, within=None)["load"].tolist() == [4, 4]
+    by_area = group(units.assign(w=1), into=2, weight="w", within=None)
+    assert by_area["load"].tolist() == [4, 4]
+    with pytest.raises(SchemaError, match=r"'load'.*rows 3"):
+        group(units.assign(w=1, load=["3", "1", "2", "lots"]), into=2, weight="w", within=None)

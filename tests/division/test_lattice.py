@@ -1,5 +1,6 @@
 import dataclasses
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
@@ -10,6 +11,7 @@ from shapely.geometry import box
 from gridkit.division.checks import check_cells
 from gridkit.division.lattice import hex_cells, square_cells
 from gridkit.errors import GeometryError, OptionError, SchemaError
+from gridkit.intake.district import District
 from gridkit.tables import CELLS
 
 PREFIX = "370602001001"
@@ -110,3 +112,12 @@ def test_no_land(make):
     town = make.district(box(0, 0, 300, 200), water=[box(0, 0, 300, 200)])
     with pytest.raises(GeometryError, match="water"):
         square_cells(town, prefix=PREFIX)
+
+
+@pytest.mark.parametrize("east", [500_000, 590_000, 370_000])
+def test_full_cells_stand_by_themselves_wherever_the_map_lies(east):
+    land = gpd.GeoDataFrame(geometry=[box(east, 4_150_000, east + 1000, 4_151_000)], crs=4549)
+    made = District("Town", land)
+    assert len(square_cells(made, prefix="370602001001", min_share=1)) == 100
+    inside = hex_cells(made, prefix="370602001001", min_share=1)
+    assert len(inside) == len(hex_cells(made, prefix="370602001001", min_share=0.9))

@@ -46,3 +46,11 @@ def test_a_path_is_cut_where_the_load_says():
         group = divide_graph(graph, 2, np.random.default_rng(seed))
         heavy = sum(w for w, g in zip(graph.weight, group, strict=True) if g == group[0])
         assert abs(heavy - sum(graph.weight) / 2) <= 1
+
+
+def test_steps_are_the_same_however_they_are_cut(monkeypatch):
+    near = [[u for u in (v - 1, v + 1) if 0 <= u < 60] for v in range(60)]
+    graph = Graph(near, [[1.0] * len(n) for n in near], [1.0 + v % 7 for v in range(60)])
+    whole = divide_graph(graph, 7, np.random.default_rng(3))
+    monkeypatch.setattr("gridkit.division.partition.CHUNK", 17)
+    assert divide_graph(graph, 7, np.random.default_rng(3)) == whole

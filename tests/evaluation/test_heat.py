@@ -1,5 +1,7 @@
 """Density: against an exact sum, and the laws it must keep."""
 
+import re
+
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -197,5 +199,23 @@ def test_what_cannot_be_used_is_refused():
     for sizes in ({"bandwidth_m": 40}, {"bin_m": 0}, {"bandwidth_m": np.nan}, {"bin_m": -5}):
         with pytest.raises(OptionError, match="bandwidth"):
             density(ok, **sizes)
-    with pytest.raises(OptionError, match="larger bins"):
+    with pytest.raises(OptionError, match="bin_m=1424 with bandwidth_m=2848"):
         density(points([[0, 0], [9e6, 9e6]]))
+
+
+def test_strips_do_not_show(monkeypatch):
+    within = ragged()
+    xy = np.random.default_rng(2).uniform(0, 3000, (80, 2))
+    whole = density(points(xy), within=within)
+    monkeypatch.setattr("gridkit.evaluation.heat.STRIP", 7 * whole.values.shape[1] * 5)
+    assert np.array_equal(density(points(xy), within=within).values, whole.values, equal_nan=True)
+
+
+@pytest.mark.parametrize("size", [(1e6, 1e6), (4e9, 10.0)])
+def test_the_bins_that_are_advised_are_few_enough(size):
+    land = shapely.box(0, 0, *size)
+    with pytest.raises(OptionError) as caught:
+        density(points([[1, 1]]), within=land)
+    advised = float(re.search(r"Take bin_m=([\d.e+]+)", caught.value.en)[1])
+    assert np.prod(np.ceil(np.array(size) / advised)) <= 40_000_000
+    assert np.prod(np.ceil(np.array(size) / (advised / 1.1))) > 40_000_000

@@ -123,3 +123,8 @@ def test_a_period_of_ones_own_has_a_period_before():
     start = datetime(2025, 1, 1, 8, tzinfo=SHANGHAI)
     shift = Period(start, start + timedelta(hours=8), "early shift")
     assert shift.previous().start == start - timedelta(hours=8)
+
+
+def test_a_folder_of_zones_is_no_zone():
+    with pytest.raises(OptionError, match="'Asia' is not known"):
+        Period.parse("2025", tz="Asia")

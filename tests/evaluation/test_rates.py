@@ -394,8 +394,8 @@ def test_every_cell_is_counted_also_the_quiet_ones():
     assert table["cell_code"].tolist() == ["C", "A", "B"]
     assert table["n"].tolist() == [1, 0, 3]
     assert table["per_km2"].tolist() == pytest.approx([4, 0, 12], rel=0.01)
-    given_area = squares(["C", "A", "B"]).assign(area_m2=[1e6, 2e6, 3e6])
-    assert cell_counts(located, given_area)["per_km2"].tolist() == [1.0, 0.0, 1.0]
+    stale = squares(["C", "A", "B"]).assign(area_m2=[None, 0.0, 3e6])
+    assert cell_counts(located, stale)["per_km2"].equals(table["per_km2"])
 
 
 def test_codes_of_another_edition_are_named():
@@ -406,3 +406,12 @@ def test_codes_of_another_edition_are_named():
     with pytest.raises(SchemaError, match="cell_code"):
         cell_counts(pd.DataFrame({"code": ["A"]}), squares(["A"]))
     assert cell_counts(located.head(0), squares(["A"]))["n"].tolist() == [0]
+
+
+def test_each_grouping_stands_once_and_one_is_needed():
+    cases = pd.DataFrame({"case_id": ["1"], "stage": ["filed"], "cell_code": ["a"]})
+    twice = indicators(cases, by=["cell_code", "cell_code"])
+    SCORES.check(twice)
+    assert len(twice) == len(indicators(cases, by="cell_code"))
+    with pytest.raises(OptionError, match="nothing to count by"):
+        indicators(cases, by=[])

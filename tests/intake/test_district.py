@@ -4,7 +4,7 @@ import pytest
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
 from gridkit.crs import to_datum
-from gridkit.errors import CRSError, FileError, GeometryError, SchemaError
+from gridkit.errors import CRSError, FileError, GeometryError, GridkitWarning, SchemaError
 from gridkit.intake.district import District, district_of, read_cells, read_district
 
 CRS = 4549
@@ -67,7 +67,7 @@ def test_layers_that_are_not_there_are_none(tmp_path):
 
 @pytest.mark.parametrize("crs", [4326, 4490, 3857, 2263])
 def test_what_is_not_metres_becomes_metres(crs, tmp_path):
-    district = read_district(write(tmp_path, layers(crs)))
+    district = read_district(write(tmp_path, layers(crs)), datum=None if crs != 4326 else "wgs84")
     assert district.crs.to_epsg() == CRS
     assert district.boundary.area.iloc[0] == pytest.approx(2e6, rel=1e-5)
 
@@ -96,7 +96,8 @@ def test_a_datum_moves_every_layer(datum, tmp_path):
     for name in shifted:
         expected = getattr(truth, name).geometry.iloc[0]
         assert getattr(found, name).geometry.iloc[0].hausdorff_distance(expected) < 0.001
-    plain = read_district(path)
+    with pytest.warns(GridkitWarning, match="says WGS84 and lies in China"):
+        plain = read_district(path)
     assert plain.boundary.geometry.iloc[0].hausdorff_distance(truth.boundary.geometry[0]) > 300
     with pytest.raises(CRSError, match="mars"):
         read_district(path, datum="mars")
@@ -234,7 +235,7 @@ def test_a_district_refuses_layers_that_do_not_fit():
 
 
 def cells(**columns):
-    return frame([box(i * 10, 0, i * 10 + 10, 10) for i in range(3)], **columns)
+    return frame([box(1000 + i * 10, 0, 1010 + i * 10, 10) for i in range(3)], **columns)
 
 
 @pytest.mark.parametrize(
@@ -266,12 +267,68 @@ def test_usual_headers_of_codes(header, tmp_path):
 def test_cells_are_brought_to_metres(tmp_path):
     path = tmp_path / "a.geojson"
     made = cells(cell_code=["a", "b", "c"], valid_from=["2025-01-01"] * 3)
-    made.geometry = made.translate(621000, 4156000)
+    made.geometry = made.translate(620000, 4156000)
     made.to_crs(4326).to_file(path)
-    found = read_cells(path)
+    found = read_cells(path, datum="wgs84")
     assert found.crs.to_epsg() == CRS
     assert found.area.round(1).tolist() == [100.0] * 3
     assert found["valid_from"].dt.year.tolist() == [2025] * 3
+
+
+@pytest.mark.parametrize("datum", ["gcj02", "bd09"])
+def test_cells_from_a_web_map_are_moved_or_warned_of(datum, tmp_path):
+    path = tmp_path / "a.geojson"
+    made = cells(cell_code=["a", "b", "c"])
+    made.geometry = made.translate(620000, 4156000)
+    drawn = made.to_crs(4326)
+    drawn.geometry = drawn.transform(
+        lambda xy: pd.DataFrame(to_datum(xy[:, 0], xy[:, 1], target=datum)).T.to_numpy()
+    )
+    drawn.to_file(path)
+    found = read_cells(path, datum=datum, crs=CRS)
+    assert found.hausdorff_distance(made, align=False).max() < 0.02
+    with pytest.warns(GridkitWarning, match=r"a\.geojson: the file says WGS84"):
+        plain = read_cells(path, crs=CRS)
+    assert plain.hausdorff_distance(made, align=False).min() > 200
+
+
+def test_wgs84_outside_china_is_no_question(tmp_path):
+    path = tmp_path / "a.geojson"
+    beats = frame([box(-87.7, 41.8, -87.6, 41.9)], crs=4326, cell_code=["0111"])
+    beats.to_file(path)
+    assert len(read_cells(path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("crs", "labelled", "words"),
+    [(4326, CRS, "look like degrees"), (CRS, 4326, "look like metres")],
+)
+def test_a_crs_that_the_coordinates_belie(crs, labelled, words, tmp_path):
+    boundary = layers()["boundary"].to_crs(crs).set_crs(labelled, allow_override=True)
+    boundary.to_file(tmp_path / "a.gpkg", layer="boundary")
+    with pytest.raises(CRSError, match=rf"a\.gpkg.*{words}"):
+        read_district(tmp_path / "a.gpkg")
+
+
+@pytest.mark.parametrize("households", [["many"], [-5], ["-1"], [float("inf")]])
+def test_households_are_numbers_from_0(households, tmp_path):
+    made = layers()
+    made["buildings"]["households"] = households
+    with pytest.raises(SchemaError, match=r"gpkg: buildings: column 'households'.*\(rows 1\)"):
+        read_district(write(tmp_path, made))
+
+
+def test_numbers_written_as_text_are_counts(tmp_path):
+    made = layers()
+    made["buildings"]["households"] = ["12"]
+    assert read_district(write(tmp_path, made)).buildings["households"].tolist() == [12]
+
+
+def test_repeated_communities_name_the_file(tmp_path):
+    made = layers()
+    made["communities"]["community_code"] = ["370602001001"] * 2
+    with pytest.raises(SchemaError, match=r"district\.gpkg: .*370602001001"):
+        read_district(write(tmp_path, made))
 
 
 def test_no_column_of_codes(tmp_path):
@@ -314,7 +371,7 @@ def test_unsound_cells(tmp_path):
 def test_the_district_of_cells():
     made = cells(cell_code=["a", "b", "c"])
     district = district_of(made, name="x")
-    assert district.boundary.geometry.iloc[0].equals(box(0, 0, 30, 10))
+    assert district.boundary.geometry.iloc[0].equals(box(1000, 0, 1030, 10))
     apart = district_of(made.iloc[[0, 2]])
     assert isinstance(apart.boundary.geometry.iloc[0], MultiPolygon)
     with pytest.raises(GeometryError, match="no rows"):

@@ -96,12 +96,30 @@ def test_wrong_bytes(raw, tmp_path):
         read_table(path)
 
 
-@pytest.mark.parametrize("raw", ["a,b\n1,2,3\n", "a,b\n1,2\n1,2,3\n", 'a,b\n"1,2\n', ""])
-def test_broken_lines_are_not_read_as_something_else(raw, tmp_path):
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ("a,b\n1,2,3\n", r"row 1 has more fields than the header \(2\)"),
+        ("a,b\n1,2\n1,2,3\n", "row 2 has more fields"),
+        ('a,b\n"1,2\n', "cannot be read"),
+        ("", "the table is empty"),
+    ],
+)
+def test_broken_lines_are_not_read_as_something_else(raw, words, tmp_path):
     path = tmp_path / "a.csv"
     path.write_text(raw)
-    with pytest.raises(FileError, match="cannot be read"):
+    with pytest.raises(FileError, match=rf"a\.csv: .*{words}"):
         read_table(path)
+
+
+def test_the_reason_is_without_advice_for_programmers(tmp_path):
+    path = tmp_path / "a.gpkg"
+    path.write_bytes(b"no map")
+    with pytest.raises(FileError) as error:
+        read_table(path)
+    assert "driver" not in error.value.en
+    assert ".." not in error.value.en
+    assert error.value.en.count("a.gpkg") == 1
 
 
 def test_text_stays_text(tmp_path):

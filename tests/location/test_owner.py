@@ -9,17 +9,29 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shapely import MultiPolygon, Point, Polygon, box
 
 import gridkit as gk
+from gridkit._kernels import native
 
 _spec = importlib.util.spec_from_file_location("oracle", Path(__file__).with_name("oracle.py"))
 oracle = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(oracle)
 
 CRS = 4549
+SHARED = [HealthCheck.function_scoped_fixture]  # the engine stays the same for all examples
+
+
+@pytest.fixture(autouse=True, params=["compiled", "numpy"])
+def engine(request, monkeypatch):
+    """Every test runs through both engines."""
+    if request.param == "numpy":
+        monkeypatch.setattr("gridkit.location.locator.library", lambda: None)
+    elif native.library() is None:
+        pytest.skip("gridkit's kernels are not compiled here: the compiled engine is skipped")
+    return request.param
 
 
 def cells_of(shapes, codes=None, **columns):
@@ -218,11 +230,20 @@ def located_codes(shapes):
     return [f"c{i:04d}" for i in range(len(shapes))]
 
 
-def test_overlap_warns_and_takes_the_smallest_code():
-    cells = cells_of([box(0, 0, 10, 10), box(5, 0, 15, 10)], ["b", "a"])
+def test_overlap_is_refused_or_reported():
+    cells = cells_of([box(0, 0, 10, 10), box(5, 0, 15, 10), box(5, 4, 6, 6)], ["b", "a", "c"])
+    points = points_of([(7, 5), (2, 5), (12, 5), (5.5, 5)])
+    with pytest.raises(gk.GeometryError, match="a/b, a/c, b/c"):
+        gk.locate(points, cells)
     with pytest.warns(gk.GridkitWarning, match="a/b"):
-        located = gk.locate(points_of([(7, 5)]), cells)
-    assert located["cell_code"].tolist() == ["a"]
+        located = gk.locate(points, cells, on_overlap="report")
+    assert located["cell_code"].tolist() == ["a", "b", "a", "a"]
+
+
+def test_overlap_of_rounding_noise_is_settled():
+    cells = cells_of([box(0, 0, 10, 10), box(10 - 1e-6, 0, 20, 10)], ["b", "a"])
+    located = gk.locate(points_of([(10 - 5e-7, 5), (5, 5), (15, 5)]), cells)
+    assert located["cell_code"].tolist() == ["a", "b", "a"]
 
 
 def test_clash_names_prefix():
@@ -269,6 +290,7 @@ def test_bad_input_is_named(change, error, words):
         gk.locate(reports, cells)
 
 
-def test_negative_distance_is_refused():
-    with pytest.raises(gk.OptionError, match="near_m=-1"):
-        gk.locate(points_of([(5, 5)]), cells_of([box(0, 0, 10, 10)]), near_m=-1)
+@pytest.mark.parametrize("distance", [-1, float("nan"), float("inf")])
+def test_bad_distance_is_refused(distance):
+    with pytest.raises(gk.OptionError, match=f"near_m={distance}"):
+        gk.locate(points_of([(5, 5)]), cells_of([box(0, 0, 10, 10)]), near_m=distance)

@@ -2,8 +2,10 @@
 
 import folium
 import geopandas as gpd
+import pandas as pd
 import pytest
 
+from gridkit.publishing.bulletins import bulletin
 from gridkit.publishing.maps import cell_map, heat_map
 from gridkit.publishing.offline import GridMap, save_map
 
@@ -231,3 +233,32 @@ def test_a_notebook_shows_the_same_map_in_its_frame(city, tmp_path, visit):
     assert seen.page.locator("iframe").bounding_box()["height"] > 500
     assert [r for r in seen.requests if not r.startswith("about:")] == [path.as_uri()]
     assert seen.complaints == []
+
+
+def test_the_bulletins_tables_stay_readable_on_a_phone(chromium, tmp_path):
+    due = pd.date_range("2025-03-01", periods=3, freq="D", tz="Asia/Shanghai")
+    cases = pd.DataFrame(
+        {
+            "case_id": ["CLH2500450", "CLH2500451", "CLH2500452"],
+            "stage": "dispatched",
+            "category": "E0110",
+            "responsible_unit": "港城街道办事处",
+            "address": "通海路与万寿路路口",
+            "reported_at": due - pd.Timedelta("2D"),
+            "filed_at": due - pd.Timedelta("2D"),
+            "dispose_due_at": due,
+            "disposed_at": pd.Series(pd.NaT, range(3), dtype=due.dtype),
+        }
+    )
+    made = bulletin(cases, period="2025-03", title="示例区")
+    made.save(tmp_path / "bulletin.html")
+    page = chromium.new_page(viewport={"width": 390, "height": 844})
+    try:
+        page.goto((tmp_path / "bulletin.html").as_uri())
+        heights = page.evaluate("[...document.querySelectorAll('td')].map(c => c.offsetHeight)")
+        wide = page.evaluate("document.documentElement.scrollWidth")
+    finally:
+        page.close()
+    assert "CLH2500450" in made.html
+    assert max(heights) < 80
+    assert wide <= 390

@@ -9,6 +9,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 from shapely import Point, box
 
 import gridkit as gk
@@ -154,3 +155,45 @@ def test_bad_input_is_named(change, options, error, words):
     areas, roster = change(areas_of(2), roster_of(["volunteer"] * 2))
     with pytest.raises(error, match=words):
         gk.assign(areas, roster, **options)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_people_with_many_places_get_all_that_pay(seed):
+    # Two stand amid the areas, the others far off: the two fill up, and not at the first try.
+    rng = np.random.default_rng(seed)
+    areas = areas_of(30, rng)
+    roster = roster_of(["officer"] * 8, rng, max_areas=[25, 20, 30, 30, 1, 2, 30, 9])
+    far = gpd.GeoSeries([Point(g.x + 5000 * (i > 1), g.y) for i, g in enumerate(roster.geometry)])
+    roster = roster.set_geometry(far.set_crs(CRS).rename("base"))
+    posts = gk.assign(areas, roster, roles=["officer"])
+    cost = np.array([roster.distance(p) for p in areas.geometry.representative_point()])
+    every = np.repeat(cost, roster["max_areas"], axis=1)
+    best = every[linear_sum_assignment(every)].sum()
+    assert posts["distance_m"].sum() == pytest.approx(best)
+    held = posts["person_id"].value_counts()
+    assert (held <= roster.set_index("person_id")["max_areas"][held.index]).all()
+
+
+def test_a_role_asked_for_twice_is_posted_once():
+    posts = gk.assign(areas_of(2), roster_of(["cadre"]), roles=["cadre", "cadre"])
+    assert posts["area_code"].tolist() == ["a0", "a1"]
+    with pytest.raises(gk.OptionError, match="officer, cleaner, cadre, volunteer"):
+        gk.assign(areas_of(2), roster_of(["cadre"]), roles=[])
+
+
+def test_areas_without_a_level_are_cells():
+    roster = roster_of(["cadre"])
+    for level in (None, ["cell", None]):
+        posts = gk.assign(areas_of(2).assign(level=level), roster, roles=["cadre"])
+        assert posts["level"].tolist() == ["cell", "cell"]
+
+
+def test_shapes_and_bases_that_cannot_be_measured():
+    areas, roster = areas_of(2), roster_of(["cadre", "cadre"])
+    with pytest.raises(gk.GeometryError, match="rows 1"):
+        gk.assign(areas.set_geometry([areas.geometry[0], None], crs=CRS), roster, roles=["cadre"])
+    wide = roster.set_geometry(roster.buffer(1).rename("base"))
+    with pytest.raises(gk.SchemaError, match="2 people have a base that is not a point"):
+        gk.assign(areas, wide, roles=["cadre"])
+    with pytest.raises(gk.CRSError, match="roster: a DataFrame without"):
+        gk.assign(areas, roster.drop(columns="base"), roles=["cadre"])

@@ -16,7 +16,7 @@ from gridkit.errors import FileError, OptionError, SchemaError
 from gridkit.evaluation.periods import Period
 from gridkit.evaluation.rates import INDICATORS
 from gridkit.intake.district import District
-from gridkit.publishing.bulletin import Bulletin, bulletin
+from gridkit.publishing.bulletins import Bulletin, bulletin
 from gridkit.publishing.markup import grid, tag
 
 TZ = "Asia/Shanghai"

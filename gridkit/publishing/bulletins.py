@@ -40,7 +40,7 @@ class Bulletin:
 
     Examples
     --------
-    >>> from gridkit.publishing.bulletin import Bulletin
+    >>> from gridkit.publishing.bulletins import Bulletin
     >>> Bulletin("<p>1</p>")._repr_html_()[:7]
     '<iframe'
     """
@@ -63,7 +63,7 @@ class Bulletin:
         --------
         >>> import tempfile
         >>> from pathlib import Path
-        >>> from gridkit.publishing.bulletin import Bulletin
+        >>> from gridkit.publishing.bulletins import Bulletin
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     Bulletin("<p>1</p>").save(Path(folder) / "bulletin.html").read_text("utf-8")
         '<p>1</p>'

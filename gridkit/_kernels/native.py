@@ -1,0 +1,178 @@
+"""The compiled engine: the shared library built from ``coverage.c``, called through ctypes.
+
+A user without a compiler has no library: :func:`library` is then None, one warning says so, and
+the numpy twin in :mod:`gridkit._kernels.plain` answers the same, more slowly. No Python headers are
+needed to build it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import GeometryError, GridkitWarning
+from ..messages import message
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .raster import Raster, Rings
+
+__all__ = ["Native", "library"]
+
+EDGE = np.dtype(
+    [("ax", "f8"), ("ay", "f8"), ("bx", "f8"), ("by", "f8"), ("right", "i4"), ("left", "i4")]
+)
+
+
+class _Raster(ctypes.Structure):
+    _fields_ = (
+        ("sx", ctypes.c_double),
+        ("sy", ctypes.c_double),
+        ("j0", ctypes.c_int64),
+        ("i0", ctypes.c_int64),
+        ("nx", ctypes.c_int64),
+        ("ny", ctypes.c_int64),
+    )
+
+
+@functools.cache
+def library() -> ctypes.CDLL | None:
+    """Return the compiled kernels, or None with one warning where there are none.
+
+    ``GRIDKIT_PLAIN=1`` in the environment leaves them out, without a warning.
+    """
+    if os.environ.get("GRIDKIT_PLAIN") == "1":
+        return None
+    for path in sorted(Path(__file__).parent.glob("_native*")):
+        if path.suffix in (".so", ".pyd", ".dylib", ".dll"):
+            try:
+                return _declared(ctypes.CDLL(str(path)))
+            except (OSError, AttributeError):
+                continue  # built for another machine or from an older source: the twin answers
+    warnings.warn(GridkitWarning(*message("kernels.not_compiled")), stacklevel=4)
+    return None
+
+
+def _declared(lib: ctypes.CDLL) -> ctypes.CDLL:
+    address, number, real = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
+    signatures: dict[str, tuple[Any, list[Any]]] = {
+        "gk_edges": (number, [address] * 4 + [number, address]),
+        "gk_plan": (number, [address, number, address, address, address]),
+        "gk_fill": (ctypes.c_int, [address, number] + [address] * 5),
+        "gk_locate": (None, [address] * 3 + [number] + [address] * 3),
+        "gk_locate_one": (ctypes.c_int32, [real, real] + [address] * 3),
+        "gk_border": (None, [address] * 3 + [number] + [address] * 3 + [real] * 2 + [address] * 3),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(lib, name)
+        function.restype, function.argtypes = result, arguments
+    return lib
+
+
+def _struct(raster: Raster) -> _Raster:
+    return _Raster(raster.sx, raster.sy, raster.j0, raster.i0, raster.nx, raster.ny)
+
+
+def _at(array: NDArray[Any]) -> int:
+    return array.ctypes.data
+
+
+class Native:
+    """The index in one library's memory layout; immutable once made.
+
+    Parameters
+    ----------
+    lib : ctypes.CDLL
+        From `library`.
+    raster : Raster
+    code : int32 array, (nx * ny,)
+    record : int64 array
+    """
+
+    name = "compiled"
+
+    def __init__(
+        self, lib: ctypes.CDLL, raster: Raster, code: NDArray[np.int32], record: NDArray[np.int64]
+    ) -> None:
+        self.raster, self.code, self.record = raster, code, record
+        self._lib, self._struct = lib, _struct(raster)
+        grid = ctypes.addressof(self._struct)
+        self._index = (grid, _at(code), _at(record))
+        self._one = lib.gk_locate_one
+
+    @staticmethod
+    def edges(lib: ctypes.CDLL, rings: Rings) -> NDArray[Any]:
+        """Return the upward edges of all rings, twins joined, as a structured array."""
+        edges = np.empty(len(rings.xy), dtype=EDGE)
+        n = lib.gk_edges(
+            _at(rings.xy),
+            _at(rings.start),
+            _at(rings.cell),
+            _at(rings.hole),
+            len(rings.cell),
+            _at(edges),
+        )
+        if n < 0:
+            raise MemoryError
+        return edges[:n]
+
+    @classmethod
+    def build(cls, lib: ctypes.CDLL, edges: NDArray[Any], raster: Raster) -> Native:
+        """Lay the edges out on the raster."""
+        grid = _struct(raster)
+        size = raster.nx * raster.ny
+        count, corner = np.zeros(size, np.int32), np.zeros(size, np.int64)
+        where = ctypes.addressof(grid)
+        words = lib.gk_plan(_at(edges), len(edges), where, _at(count), _at(corner))
+        if words >= 2**31 - 2:
+            raise GeometryError(*message("kernels.too_large", words=words))
+        code, record = np.empty(size, np.int32), np.empty(max(words, 1), np.int64)
+        failed = lib.gk_fill(
+            _at(edges), len(edges), where, _at(count), _at(corner), _at(code), _at(record)
+        )
+        if failed:
+            raise GeometryError(*message("kernels.too_crowded"))
+        return cls(lib, raster, code, record)
+
+    def locate(
+        self, x: NDArray[np.float64], y: NDArray[np.float64], out: NDArray[np.int32]
+    ) -> None:
+        """Write the owner's position of each point to `out`: -1 none, -2 several."""
+        self._lib.gk_locate(_at(x), _at(y), _at(out), len(x), *self._index)
+
+    def locate_one(self, x: float, y: float) -> int:
+        """Return the owner's position of one point: -1 none, -2 several."""
+        owner: int = self._one(x, y, *self._index)
+        return owner
+
+    def border(
+        self,
+        x: NDArray[np.float64],
+        y: NDArray[np.float64],
+        owner: NDArray[np.int32],
+        reach: float,
+        near: float,
+    ) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.float64]]:
+        """Return distance to the border, nearest other cell, and the distance to it."""
+        n = len(x)
+        border, other, gap = np.empty(n), np.empty(n, np.int32), np.empty(n)
+        self._lib.gk_border(
+            _at(x),
+            _at(y),
+            _at(owner),
+            n,
+            *self._index,
+            reach,
+            near,
+            _at(border),
+            _at(other),
+            _at(gap),
+        )
+        return border, other, gap

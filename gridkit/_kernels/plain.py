@@ -1,0 +1,370 @@
+"""The twin of ``coverage.c`` in numpy: the same arrays and the same answers, to the last bit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import GeometryError
+from ..messages import message
+from .exact import right_or_on, turn
+from .native import EDGE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .raster import Raster, Rings
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+__all__ = ["Plain"]
+
+_OUTSIDE, _OVERLAP = -1, -2
+_SUM = 0xFFFFFFFFFFFF
+_LOW = 0xFFFFFFFF
+_MOST_EDGES = 0x7FFF
+_CHUNK = 1 << 15
+
+
+class Plain:
+    """The index in numpy; immutable once made.
+
+    Parameters
+    ----------
+    raster : Raster
+    code : int32 array, (nx * ny,)
+    record : int64 array
+    """
+
+    name = "numpy"
+
+    def __init__(self, raster: Raster, code: NDArray[np.int32], record: Ints) -> None:
+        self.raster, self.code, self.record = raster, code, record
+        self._real = record.view(np.float64)
+
+    @staticmethod
+    def edges(rings: Rings) -> NDArray[Any]:
+        """Return the upward edges of all rings, twins joined, as a structured array."""
+        inner = np.ones(len(rings.xy), dtype=bool)
+        inner[rings.start[1:] - 1] = False
+        at = np.flatnonzero(inner)
+        ring = np.repeat(np.arange(len(rings.cell)), np.diff(rings.start) - 1)
+        a, b = rings.xy[at], rings.xy[at + 1]
+        moved = (a != b).any(axis=1)
+        a, b, ring = a[moved], b[moved], ring[moved]
+        cell_left = _anticlockwise(a, ring, len(rings.cell)) != rings.hole.astype(bool)
+        up = (b[:, 1] > a[:, 1]) | ((b[:, 1] == a[:, 1]) & (b[:, 0] > a[:, 0]))
+        left = cell_left[ring] == up
+        cell = rings.cell[ring] + 1
+        edges = np.empty(len(a), dtype=EDGE)
+        low, high = np.where(up[:, None], a, b), np.where(up[:, None], b, a)
+        edges["ax"], edges["ay"] = low[:, 0], low[:, 1]
+        edges["bx"], edges["by"] = high[:, 0], high[:, 1]
+        edges["right"], edges["left"] = np.where(left, 0, cell), np.where(left, cell, 0)
+        joined = _join(edges)
+        kept: NDArray[Any] = joined[joined["right"] != joined["left"]]
+        return kept
+
+    @classmethod
+    def build(cls, edges: NDArray[Any], raster: Raster) -> Plain:
+        """Lay the edges out on the raster."""
+        corner = _corners(edges, raster)
+        edge, bucket = _touched(edges, raster)
+        count = np.bincount(bucket, minlength=raster.nx * raster.ny)
+        if count.max(initial=0) > _MOST_EDGES:
+            raise GeometryError(*message("kernels.too_crowded"))
+        full = (count > 0) | ((corner != 0) & (corner >> 32 != 1))
+        words = np.where(full, 1 + 5 * count, 0)
+        offset = np.cumsum(words) - words
+        if words.sum() >= 2**31 - 2:
+            raise GeometryError(*message("kernels.too_large", words=words.sum()))
+        code = np.where(full, -2 - offset, (corner & _LOW) - 1).astype(np.int32)
+        record = np.empty(max(int(words.sum()), 1), np.int64)
+        order = np.argsort(bucket, kind="stable")
+        edge, bucket = edge[order], bucket[order]
+        flag, counted = _flags(edges[edge], bucket, raster)
+        np.subtract.at(corner, bucket[counted], _step(edges[edge[counted]]))
+        record[offset[full]] = (count[full].astype(np.int64) << 48) | (corner[full] & _SUM)
+        rank = np.arange(len(bucket)) - (np.cumsum(count) - count)[bucket]
+        word, n = offset[bucket] + 1 + rank, count[bucket]
+        for k, name in enumerate(("ax", "ay", "bx", "by")):
+            record[word + k * n] = edges[name][edge].view(np.int64)
+        sides = edges["right"][edge].astype(np.uint64) << np.uint64(33)
+        sides |= edges["left"][edge].astype(np.uint64) << np.uint64(2)
+        record[word + 4 * n] = (sides | flag.astype(np.uint64)).view(np.int64)
+        return cls(raster, code, record)
+
+    def locate(self, x: Floats, y: Floats, out: NDArray[np.int32]) -> None:
+        """Write the owner's position of each point to `out`: -1 none, -2 several."""
+        for start in range(0, len(x), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            bucket = self._bucket(x[part], y[part])
+            found = np.where(bucket < 0, _OUTSIDE, self.code[bucket])
+            wait = np.flatnonzero(found < _OUTSIDE)
+            at = -2 - found[wait].astype(np.int64)
+            found[wait] = self._settle(x[part][wait], y[part][wait], at)
+            out[part] = found
+
+    def locate_one(self, x: float, y: float) -> int:
+        """Return the owner's position of one point: -1 none, -2 several."""
+        out = np.empty(1, np.int32)
+        self.locate(np.array([x]), np.array([y]), out)
+        return int(out[0])
+
+    def _bucket(self, x: Floats, y: Floats) -> Ints:
+        g = self.raster
+        with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+            u, v = x * g.sx, y * g.sy
+            ok = (u >= g.j0) & (u < g.j0 + g.nx) & (v >= g.i0) & (v < g.i0 + g.ny)
+        j, i = np.zeros(len(x), np.int64), np.zeros(len(x), np.int64)
+        j[ok], i[ok] = u[ok].astype(np.int64), v[ok].astype(np.int64)
+        # Truncated; one comparison makes it the floor, also where a tiny coordinate underflows.
+        j[ok] -= j[ok] / g.sx > x[ok]
+        i[ok] -= i[ok] / g.sy > y[ok]
+        ok &= (j >= g.j0) & (i >= g.i0)
+        bucket: Ints = np.where(ok, (i - g.i0) * g.nx + (j - g.j0), -1)
+        return bucket
+
+    def _settle(self, x: Floats, y: Floats, at: Ints) -> NDArray[np.int32]:
+        """Sum the steps over the edges of each point's record, one edge of all at a time."""
+        head = self.record[at]
+        total, left = (head << 16) >> 16, head >> 48
+        active, k = np.arange(len(at)), 0
+        while True:
+            active = active[left[active] > k]
+            if not len(active):
+                break
+            word, n = at[active] + 1 + k, left[active]
+            ax, ay, bx, by = (self._real[word + c * n] for c in range(4))
+            sides = self.record[word + 4 * n]
+            py = y[active]
+            below, above = py < ay, py >= by
+            hit = (below & ((sides & 1) == 1)) | (above & ((sides & 2) == 2))
+            across = np.flatnonzero(~(below | above))
+            hit[across] = right_or_on(
+                ax[across], ay[across], bx[across], by[across], x[active][across], py[across]
+            )
+            total[active] += np.where(hit, _packed(_right(sides)) - _packed(_left(sides)), 0)
+            k += 1
+        owner = np.where(total >> 32 == 1, (total & _LOW) - 1, _OVERLAP)
+        return np.where(total == 0, _OUTSIDE, owner).astype(np.int32)
+
+    def border(
+        self, x: Floats, y: Floats, owner: NDArray[np.int32], reach: float, near: float
+    ) -> tuple[Floats, NDArray[np.int32], Floats]:
+        """Return distance to the border, nearest other cell, and the distance to it."""
+        border, gap = np.full(len(x), np.nan), np.full(len(x), np.nan)
+        other = np.full(len(x), -1, np.int32)
+        step = max(1, _CHUNK // 16)
+        for start in range(0, len(x), step):
+            part = slice(start, start + step)
+            pairs = self._near_edges(x[part], y[part], max(reach, near))
+            border[part], other[part], gap[part] = self._nearest(
+                x[part], y[part], owner[part], pairs, (reach, near)
+            )
+        return border, other, gap
+
+    def _near_edges(self, x: Floats, y: Floats, r: float) -> tuple[Ints, Ints, Ints]:
+        """Return pairs of point and edge in the buckets within r: its first word and stride."""
+        g = self.raster
+        j0, j1 = _span((x - r) * g.sx, (x + r) * g.sx, g.j0, g.nx)
+        i0, i1 = _span((y - r) * g.sy, (y + r) * g.sy, g.i0, g.ny)
+        wide, high = np.maximum(j1 - j0 + 1, 0), np.maximum(i1 - i0 + 1, 0)
+        point, nth = _expand(wide * high)
+        bucket = (i0[point] + nth // wide[point]) * g.nx + j0[point] + nth % wide[point]
+        code = self.code[bucket]
+        full = code < _OUTSIDE
+        point, at = point[full], -2 - code[full].astype(np.int64)
+        n = self.record[at] >> 48
+        pair, nth = _expand(n)
+        return point[pair], at[pair] + 1 + nth, n[pair]
+
+    def _nearest(
+        self,
+        x: Floats,
+        y: Floats,
+        owner: NDArray[np.int32],
+        pairs: tuple[Ints, Ints, Ints],
+        limits: tuple[float, float],
+    ) -> tuple[Floats, NDArray[np.int32], Floats]:
+        point, word, n = pairs
+        reach, near = limits
+        qx, qy, d2 = self._foot(x[point], y[point], word, n)
+        border2 = np.full(len(x), np.inf)
+        np.minimum.at(border2, point, d2)
+        border = np.where(border2 <= reach * reach, np.sqrt(border2), np.nan)
+        sides = self.record[word + 4 * n]
+        cell = np.concatenate([_right(sides), _left(sides)]) - 1
+        point, d2 = np.tile(point, 2), np.tile(d2, 2)
+        qx, qy = np.tile(qx, 2), np.tile(qy, 2)
+        fit = (cell >= 0) & (cell != owner[point]) & (d2 <= near * near)
+        # Equal distances go east, then north, then to the first cell.
+        order = np.lexsort((cell[fit], -qy[fit], -qx[fit], d2[fit], point[fit]))
+        first = np.flatnonzero(fit)[order]
+        first = first[np.r_[True, point[first][1:] != point[first][:-1]]] if len(first) else first
+        other, gap = np.full(len(x), -1, np.int32), np.full(len(x), np.nan)
+        other[point[first]], gap[point[first]] = cell[first], np.sqrt(d2[first])
+        return border, other, gap
+
+    def _foot(self, px: Floats, py: Floats, word: Ints, n: Ints) -> tuple[Floats, Floats, Floats]:
+        """Return the nearest point of each edge and its squared distance."""
+        ax, ay, bx, by = (self._real[word + c * n] for c in range(4))
+        dx, dy = bx - ax, by - ay
+        t = ((px - ax) * dx + (py - ay) * dy) / (dx * dx + dy * dy)
+        qx = np.where(t <= 0, ax, np.where(t >= 1, bx, ax + t * dx))
+        qy = np.where(t <= 0, ay, np.where(t >= 1, by, ay + t * dy))
+        return qx, qy, (px - qx) * (px - qx) + (py - qy) * (py - qy)
+
+
+def _right(sides: Ints) -> Ints:
+    right: Ints = (sides.view(np.uint64) >> np.uint64(33)).astype(np.int64)
+    return right
+
+
+def _left(sides: Ints) -> Ints:
+    return (sides >> 2) & 0x7FFFFFFF
+
+
+def _packed(v: Ints) -> Ints:
+    packed: Ints = v + ((v > 0).astype(np.int64) << 32)
+    return packed
+
+
+def _step(edges: NDArray[Any]) -> Ints:
+    return _packed(edges["right"].astype(np.int64)) - _packed(edges["left"].astype(np.int64))
+
+
+def _expand(count: Ints) -> tuple[Ints, Ints]:
+    """Return each index as often as its count says, and the running number in it."""
+    index = np.repeat(np.arange(len(count)), count)
+    return index, np.arange(len(index)) - np.repeat(np.cumsum(count) - count, count)
+
+
+def _span(low: Floats, high: Floats, first: int, n: int) -> tuple[Ints, Ints]:
+    """Return first and last bucket from low to high along one axis, within the raster."""
+    start = np.clip(np.floor(low - 1e-6) - first, 0, n)
+    stop = np.clip(np.floor(high + 1e-6) - first, -1, n - 1)
+    return start.astype(np.int64), stop.astype(np.int64)
+
+
+def _anticlockwise(a: Floats, ring: Ints, n: int) -> NDArray[np.bool_]:
+    """Judge each ring at its lowest, then leftmost vertex, where the turn cannot lie."""
+    order = np.lexsort((a[:, 0], a[:, 1], ring))
+    first = np.searchsorted(ring, np.arange(n))
+    last = np.searchsorted(ring, np.arange(n), side="right") - 1
+    low = order[first]
+    before = np.where(low == first, last, low - 1)
+    after = np.where(low == last, first, low + 1)
+    sign = turn(*a[before].T, *a[low].T, *a[after].T)
+    anticlockwise: NDArray[np.bool_] = sign > 0
+    return anticlockwise
+
+
+def _join(edges: NDArray[Any]) -> NDArray[Any]:
+    """Join twin edges: one from each side; the rest stay single. In order of first appearance."""
+    order = np.lexsort((edges["by"], edges["bx"], edges["ay"], edges["ax"]))
+    sorted_ = edges[order]
+    same = np.ones(max(len(edges) - 1, 0), dtype=bool)
+    for name in ("ax", "ay", "bx", "by"):
+        same &= sorted_[name][1:] == sorted_[name][:-1]
+    starts = np.flatnonzero(np.r_[True, ~same]) if len(edges) else np.zeros(0, np.int64)
+    sizes = np.diff(np.r_[starts, len(edges)])
+    keep = np.ones(len(edges), dtype=bool)
+    joined = edges.copy()
+    pairs = starts[sizes == 2]
+    one, two = order[pairs], order[pairs + 1]
+    for name in ("right", "left"):
+        fits = (joined[name][one] == 0) & (edges[name][two] != 0)
+        joined[name][one[fits]] = edges[name][two[fits]]
+        keep[two[fits]] = False
+    for start, size in zip(starts[sizes > 2], sizes[sizes > 2], strict=True):
+        _join_many(edges, order[start : start + size], joined, keep)
+    return joined[keep]
+
+
+def _join_many(
+    edges: NDArray[Any], group: Ints, joined: NDArray[Any], keep: NDArray[np.bool_]
+) -> None:
+    """Join three and more equal edges one by one, as they come."""
+    open_: list[int] = []
+    for i in group.tolist():
+        name = "right" if edges["right"][i] else "left"
+        host = next((k for k in open_ if joined[name][k] == 0), None)
+        if host is None:
+            open_.append(i)
+        else:
+            joined[name][host] = edges[name][i]
+            keep[i] = False
+
+
+def _rows(edges: NDArray[Any], g: Raster) -> tuple[Ints, Ints]:
+    first = np.clip(np.floor(edges["ay"] * g.sy) - g.i0, 0, g.ny - 1).astype(np.int64)
+    last = np.clip(np.floor(edges["by"] * g.sy) - g.i0, 0, g.ny - 1).astype(np.int64)
+    return first, last
+
+
+def _touched(edges: NDArray[Any], g: Raster) -> tuple[Ints, Ints]:
+    """Return pairs of edge and bucket that it may touch, by edge, row, column."""
+    first, last = _rows(edges, g)
+    edge, nth = _expand(last - first + 1)
+    i = first[edge] + nth
+    from_, to = _columns(edges[edge], i, (last > first)[edge], g)
+    pair, nth = _expand(to - from_ + 1)
+    return edge[pair], i[pair] * g.nx + from_[pair] + nth
+
+
+def _columns(edges: NDArray[Any], i: Ints, tall: NDArray[np.bool_], g: Raster) -> tuple[Ints, Ints]:
+    u0, u1 = edges["ax"] * g.sx, edges["bx"] * g.sx
+    low, high = np.minimum(u0, u1), np.maximum(u0, u1)
+    reach = np.ceil(high).astype(np.int64) - 1 - g.j0
+    v0 = edges["ay"] * g.sy
+    rise = np.where(tall, edges["by"] * g.sy - v0, 1.0)
+    t0 = np.clip(((g.i0 + i) - v0) / rise, 0, 1)
+    t1 = np.clip(((g.i0 + i + 1) - v0) / rise, 0, 1)
+    a, b = u0 + t0 * (u1 - u0), u0 + t1 * (u1 - u0)
+    slack = 1e-6 + 1e-15 * (np.abs(u0) + np.abs(u1))
+    low = np.where(tall, np.maximum(np.minimum(a, b) - slack, low), low)
+    high = np.where(tall, np.minimum(np.maximum(a, b) + slack, high), high)
+    from_ = np.clip(np.floor(low) - g.j0, 0, g.nx - 1).astype(np.int64)
+    to = np.minimum(np.clip(np.floor(high) - g.j0, 0, g.nx - 1).astype(np.int64), reach)
+    return np.minimum(from_, to), to
+
+
+def _corners(edges: NDArray[Any], g: Raster) -> Ints:
+    """Sum the steps west of each bucket's lower left corner."""
+    first = np.maximum(np.ceil(edges["ay"] * g.sy).astype(np.int64) - g.i0, 0)
+    stop = np.minimum(np.ceil(edges["by"] * g.sy).astype(np.int64) - g.i0, g.ny)
+    edge, nth = _expand(np.maximum(stop - first, 0))
+    i, e = first[edge] + nth, edges[edge]
+    y = (g.i0 + i) / g.sy
+    x = e["ax"] + (y - e["ay"]) / (e["by"] - e["ay"]) * (e["bx"] - e["ax"])
+    j = np.ceil(x * g.sx).astype(np.int64)
+    ends = (e["ax"], e["ay"], e["bx"], e["by"])
+    for back, move in ((1, -1), (0, 1)):
+        moving = np.arange(len(j))
+        while len(moving):
+            at = (j[moving] - back) / g.sx
+            ax, ay, bx, by = (c[moving] for c in ends)
+            right = right_or_on(ax, ay, bx, by, at, y[moving])
+            moving = moving[right if move < 0 else ~right]
+            j[moving] += move
+    j = np.maximum(j - g.j0, 0)
+    fits = j < g.nx
+    corner = np.zeros((g.ny, g.nx), np.int64)
+    np.add.at(corner, (i[fits], j[fits]), _step(e[fits]))
+    return np.cumsum(corner, axis=1).ravel()
+
+
+def _flags(edges: NDArray[Any], bucket: Ints, g: Raster) -> tuple[Ints, NDArray[np.bool_]]:
+    """Return the flag of each edge in its bucket, and whether it counts at the corner."""
+    x, y = (g.j0 + bucket % g.nx) / g.sx, (g.i0 + bucket // g.nx) / g.sy
+    spans = np.minimum(edges["ax"], edges["bx"]) <= x
+    flag = np.where(spans, np.where(edges["bx"] > edges["ax"], 1, 2), 0)
+    below, above = y < edges["ay"], y >= edges["by"]
+    counted = spans & np.where(below, flag == 1, above & (flag == 2))
+    across = np.flatnonzero(spans & ~below & ~above)
+    e = edges[across]
+    counted[across] = right_or_on(e["ax"], e["ay"], e["bx"], e["by"], x[across], y[across])
+    return flag, counted

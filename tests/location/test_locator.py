@@ -1,0 +1,206 @@
+"""The index itself: immutable, picklable, saved and refused, the same from both engines."""
+
+import pickle
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import geopandas as gpd
+import geopandas.testing
+import numpy as np
+import pytest
+import shapely
+from shapely import Polygon, box
+
+import gridkit as gk
+from gridkit._kernels import native
+from gridkit._kernels.native import Native
+from gridkit._kernels.plain import Plain
+from gridkit._kernels.raster import raster_over, rings_of
+
+
+def squares(n=6, size=10.0, **columns):
+    shapes = [
+        box(i * size, j * size, (i + 1) * size, (j + 1) * size) for i in range(n) for j in range(n)
+    ]
+    codes = [f"c{i:03d}" for i in range(n * n)]
+    return gpd.GeoDataFrame({"cell_code": codes, **columns}, geometry=shapes, crs=4549)
+
+
+def points(n=5000, seed=0):
+    xy = np.random.default_rng(seed).uniform(-5, 65, (n, 2))
+    xy[: n // 2] = np.rint(xy[: n // 2] / 5) * 5  # half of them on vertices and edges
+    return xy[:, 0].copy(), xy[:, 1].copy()
+
+
+@pytest.fixture
+def locator():
+    return gk.Locator(squares(duty_code=["D1"] * 18 + [None] * 18))
+
+
+def same(a, b):
+    x, y = points()
+    rank = a.rank_xy(x, y)
+    assert np.array_equal(rank, b.rank_xy(x, y))
+    for one, two in zip(
+        a.border_xy(x, y, rank, reach_m=25, near_m=3),
+        b.border_xy(x, y, rank, reach_m=25, near_m=3),
+        strict=True,
+    ):
+        assert np.array_equal(one, two, equal_nan=True)
+    assert a.codes.tolist() == b.codes.tolist()
+    assert a.crs == b.crs
+
+
+def test_pickle_and_file_give_the_same_index(locator, tmp_path):
+    same(pickle.loads(pickle.dumps(locator)), locator)
+    path = locator.save(tmp_path / "cells.locator")
+    loaded = gk.Locator.load(path, cells=squares())
+    same(loaded, locator)
+    assert loaded.duty_codes.tolist() == ["D1"] * 18 + [None] * 18
+    again = gk.Locator.load(path).save(tmp_path / "again.locator")
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_index_with_overlap_survives_the_file(tmp_path):
+    cells = gpd.GeoDataFrame(
+        {"cell_code": ["b", "a"]}, geometry=[box(0, 0, 10, 10), box(5, 0, 15, 10)], crs=4549
+    )
+    with pytest.warns(gk.GridkitWarning, match="a/b"):
+        locator = gk.Locator(cells, on_overlap="report")
+    loaded = gk.Locator.load(locator.save(tmp_path / "two.locator"))
+    assert loaded.locate_one(x=7, y=5) == "a"
+    assert loaded.locate_xy([2.0, 7.0, 12.0, 20.0], [5.0] * 4).tolist() == [0, 1, 1, -1]
+
+
+def test_stale_and_damaged_files_are_refused(locator, tmp_path):
+    path = locator.save(tmp_path / "cells.locator")
+    moved = squares()
+    moved.loc[3, "geometry"] = box(0, 30, 10, 39.5)
+    for other in (moved, squares(5), squares().assign(cell_code=lambda f: "x" + f["cell_code"])):
+        with pytest.raises(gk.FileError, match="other cells"):
+            gk.Locator.load(path, cells=other)
+    assert gk.Locator.load(path, cells=squares().iloc[::-1])
+    data = path.read_bytes()
+    for at in (0, 17, 30, 60, len(data) // 2, len(data) - 1):
+        broken = bytearray(data)
+        broken[at] ^= 1
+        path.write_bytes(broken)
+        with pytest.raises(gk.FileError, match=r"not a saved|version|damaged"):
+            gk.Locator.load(path)
+    for cut in (0, 10, 40, len(data) - 1):
+        path.write_bytes(data[:cut])
+        with pytest.raises(gk.FileError, match=r"not a saved|damaged"):
+            gk.Locator.load(path)
+    with pytest.raises(gk.FileError, match="no such file"):
+        gk.Locator.load(tmp_path / "none")
+
+
+def test_many_threads_get_the_same_answers(locator):
+    x, y = points(120_000)
+    once = locator.locate_xy(x, y, threads=1)
+    assert np.array_equal(once, locator.locate_xy(x, y, threads=3))
+    with ThreadPoolExecutor(8) as pool:
+        for answer in pool.map(lambda _: locator.locate_xy(x, y), range(16)):
+            assert np.array_equal(answer, once)
+
+
+def test_one_point_and_odd_input(locator):
+    assert locator.locate_one(x=10.0, y=10.0) == "c007"
+    assert locator.locate_one(x=60.0, y=10.0) is None
+    assert locator.locate_one(x=float("nan"), y=1.0) is None
+    assert locator.locate_xy([], []).tolist() == []
+    wild = [np.nan, np.inf, -np.inf, 1e300, -1e300, -0.0]
+    assert locator.locate_xy(wild, [1.0] * 6).tolist() == [-1, -1, -1, -1, -1, 0]
+    strided = np.arange(0, 60, dtype=np.float32)[::7]
+    assert np.array_equal(
+        locator.locate_xy(strided, strided), locator.locate_xy(list(strided), list(strided))
+    )
+    with pytest.raises(gk.OptionError, match="one dimension"):
+        locator.locate_xy([1.0, 2.0], [1.0])
+    with pytest.raises(gk.OptionError, match="on_overlap='skip'"):
+        gk.Locator(squares(), on_overlap="skip")
+
+
+def test_locate_takes_cells_or_their_locator(locator):
+    x, y = points(500)
+    reports = gpd.GeoDataFrame(
+        {"report_id": [str(i) for i in range(500)]}, geometry=gpd.points_from_xy(x, y), crs=4549
+    )
+    cells = squares(duty_code=["D1"] * 18 + [None] * 18)
+    gpd.testing.assert_geodataframe_equal(gk.locate(reports, locator), gk.locate(reports, cells))
+    with pytest.raises(gk.CRSError, match="reports, cells"):
+        gk.locate(reports.to_crs(4547), locator)
+
+
+def shapes_of(kind):
+    rng = np.random.default_rng(1)
+    if kind == "lattice":
+        return np.asarray(squares(8, 0.3).geometry.array)
+    if kind == "triangles":
+        cloud = shapely.multipoints(rng.uniform(-500, 500, (60, 2)) + np.array([5e5, 4.1e6]))
+        return shapely.get_parts(shapely.delaunay_triangles(cloud))
+    if kind == "holes":
+        shell, inner = box(0, 0, 90, 90), box(30, 30, 60, 60)
+        return np.array([Polygon(shell.exterior, [inner.exterior]), inner], dtype=object)
+    if kind == "overlap":
+        return np.array([box(0, 0, 9, 9), box(0, 0, 9, 9), box(0, 0, 9, 9), box(3, 3, 12, 12)])
+    return np.array([box(0, 0, 1e6, 1)], dtype=object)
+
+
+@pytest.mark.parametrize("kind", ["lattice", "triangles", "holes", "overlap", "strip"])
+@pytest.mark.parametrize("buckets", [3, 60, 5000])
+def test_both_engines_build_the_same_arrays(kind, buckets):
+    lib = native.library()
+    if lib is None:
+        pytest.skip("gridkit's kernels are not compiled here: nothing to compare with")
+    shapes = shapes_of(kind)
+    rings = rings_of(shapes)
+    raster = raster_over(rings.xy, buckets)
+    edges = Plain.edges(rings)
+    assert np.array_equal(edges, Native.edges(lib, rings))
+    plain, compiled = Plain.build(edges, raster), Native.build(lib, edges, raster)
+    assert np.array_equal(plain.code, compiled.code)
+    assert np.array_equal(plain.record, compiled.record)
+    x0, y0, x1, y1 = shapely.total_bounds(shapes)
+    rng = np.random.default_rng(2)
+    x, y = rng.uniform(x0 - 9, x1 + 9, 3000), rng.uniform(y0 - 9, y1 + 9, 3000)
+    one, two = np.empty(3000, np.int32), np.empty(3000, np.int32)
+    plain.locate(x, y, one)
+    compiled.locate(x, y, two)
+    assert np.array_equal(one, two)
+    for a, b in zip(plain.border(x, y, one, 25, 4), compiled.border(x, y, two, 25, 4), strict=True):
+        assert np.array_equal(a, b, equal_nan=True)
+    assert [compiled.locate_one(a, b) for a, b in zip(x[:200], y[:200], strict=True)] == list(
+        two[:200]
+    )
+
+
+def test_coordinates_that_are_no_metres_are_refused():
+    with pytest.raises(gk.GeometryError, match="no metres"):
+        rings_of(np.array([box(0, 0, 1e-200, 1)], dtype=object))
+
+
+def test_without_a_library_numpy_answers_after_one_warning(tmp_path):
+    """A copy of the package without its library: one warning, the same owners."""
+    package = tmp_path / "gridkit"
+    shutil.copytree(
+        Path(gk.__file__).parent, package, ignore=shutil.ignore_patterns("_native*", "__pycache__")
+    )
+    program = (
+        "import warnings, geopandas as gpd\n"
+        "from shapely import box\n"
+        "import gridkit as gk\n"
+        f"assert gk.__file__.startswith({str(tmp_path)!r})\n"
+        "cells = gpd.GeoDataFrame({'cell_code': ['a', 'b']}, crs=4549,\n"
+        "                         geometry=[box(0, 0, 9, 9), box(9, 0, 18, 9)])\n"
+        "with warnings.catch_warnings(record=True) as seen:\n"
+        "    warnings.simplefilter('always')\n"
+        "    one, two = gk.Locator(cells), gk.Locator(cells)\n"
+        "assert one.engine == 'numpy'\n"
+        "assert [w.category for w in seen] == [gk.GridkitWarning], seen\n"
+        "assert one.locate_xy([4.0, 9.0, 18.0], [4.0, 5.0, 5.0]).tolist() == [0, 1, -1]\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path)

@@ -1,0 +1,46 @@
+"""The README tells the truth: its Python runs, its commands parse, its pictures and files exist."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import gridkit as gk
+from gridkit.cli import _parser
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(kind):
+    """Return the code blocks of one kind; those in a list are indented."""
+    return re.findall(rf"^ *```{kind}\n(.*?)^ *```$", README, re.DOTALL | re.MULTILINE)
+
+
+def commands():
+    lines = "\n".join(blocks("sh")).replace("\\\n", " ").splitlines()
+    return [line.strip() for line in lines if "gridkit " in line]
+
+
+def test_the_python_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (block,) = blocks("python")
+    assert len(block.splitlines()) <= 13
+    here = block.replace('"data/', f'"{(ROOT / "data").as_posix()}/')
+    with pytest.warns(gk.GridkitWarning, match="no category"):
+        exec(compile(here, "README.md", "exec"), {})
+    assert "370699001005" in capsys.readouterr().out
+    assert (tmp_path / "heat.html").stat().st_size < 2_000_000
+
+
+@pytest.mark.parametrize("line", commands())
+def test_the_commands_are_known(line):
+    words = shlex.split(line[line.index("gridkit ") :], comments=True)[1:]
+    assert callable(_parser().parse_args(words).command)
+
+
+def test_links_and_pictures_exist():
+    targets = re.findall(r"\]\(([^)#]+)\)", README)
+    missing = [t for t in targets if "://" not in t and not (ROOT / t).exists()]
+    assert missing == []
