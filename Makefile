@@ -3,13 +3,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= out/demo
 
-.PHONY: demo test lint notebooks bench samples clean
+.PHONY: demo test twin lint notebooks bench samples clean
 
 demo: .venv/core
 	$(BIN)/gridkit demo --out $(OUT)
 
 test: .venv/test
 	$(BIN)/pytest
+
+# The whole suite again without the compiled kernels (pages do not depend on them).
+twin: .venv/test
+	GRIDKIT_PLAIN=1 $(BIN)/pytest -q -m "not browser"
 
 lint: .venv/dev
 	$(BIN)/ruff check

@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from .location.locator import Locator as Locator
     from .location.owner import locate as locate
     from .location.reasons import explain as explain
+    from .location.stream import StreamResult as StreamResult
+    from .location.stream import locate_stream as locate_stream
     from .privacy import mask_people as mask_people
     from .publishing.bulletins import Bulletin as Bulletin
     from .publishing.bulletins import bulletin as bulletin
@@ -94,6 +96,7 @@ _HOMES = {
     "Period": "evaluation.periods",
     "Role": "rules",
     "SchemaError": "errors",
+    "StreamResult": "location.stream",
     "WorkCalendar": "calendar",
     "WorkClock": "casework.clock",
     "assign": "staffing.posts",
@@ -114,6 +117,7 @@ _HOMES = {
     "load_roles": "rules",
     "load_stage_limits": "rules",
     "locate": "location.owner",
+    "locate_stream": "location.stream",
     "make_city": "demo.city",
     "mask_people": "privacy",
     "number_cells": "division.codes",

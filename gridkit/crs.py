@@ -33,6 +33,7 @@ __all__ = [
     "DATUMS",
     "area_m2",
     "from_datum",
+    "in_metres",
     "require_metres",
     "same_crs",
     "suggest_crs",
@@ -411,6 +412,15 @@ def _polygons(shapes: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArray
     return parts[flat], row[flat]
 
 
+def in_metres(crs: pyproj.CRS) -> bool:
+    """Tell whether lengths in `crs` are metres on the ground; in Web Mercator they are not."""
+    method = crs.coordinate_operation
+    mercator = method is not None and "Pseudo Mercator" in method.method_name
+    units = {axis.unit_name for axis in crs.axis_info[:2]}
+    angular = crs.is_geographic or crs.is_geocentric
+    return units == {"metre"} and not (angular or mercator)
+
+
 def require_metres(frame: gpd.GeoSeries | gpd.GeoDataFrame, *, what: str) -> None:
     """Raise unless the table's CRS is planar with both axes in metres.
 
@@ -433,17 +443,16 @@ def require_metres(frame: gpd.GeoSeries | gpd.GeoDataFrame, *, what: str) -> Non
     >>> require_metres(gpd.GeoSeries(crs=4549), what="cells")
     """
     crs = _crs_of(frame, what)
+    if in_metres(crs):
+        return
     name = crs.to_string() if crs.to_epsg() else crs.name
     if crs.is_geographic or crs.is_geocentric:
         raise CRSError(*message("crs.degrees", what=what, crs=name))
     method = crs.coordinate_operation
     if method and "Pseudo Mercator" in method.method_name:
         raise CRSError(*message("crs.web_mercator", what=what, crs=name))
-    units = {axis.unit_name for axis in crs.axis_info[:2]}
-    if units != {"metre"}:
-        raise CRSError(
-            *message("crs.not_metres", what=what, crs=name, unit="/".join(sorted(units)) or "?")
-        )
+    unit = "/".join(sorted({axis.unit_name for axis in crs.axis_info[:2]})) or "?"
+    raise CRSError(*message("crs.not_metres", what=what, crs=name, unit=unit))
 
 
 def same_crs(

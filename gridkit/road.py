@@ -369,7 +369,7 @@ def _report(inputs: Inputs, journey: Journey, shelf: Path, scene: _Scene) -> Non
             cast("str | Path", inputs.reports), datum=inputs.datum, district=scene.district
         )
     with journey.stage("cli.stage_locate"):
-        located = locate(intake.reports, scene.cells, on_overlap="report")
+        located = locate(_free(intake.reports), scene.cells, on_overlap="report")
     _count(journey, intake, located)
     if located["cell_code"].isna().all():
         journey.note(say("cli.none_located", journey.lang))
@@ -396,6 +396,12 @@ def _report(inputs: Inputs, journey: Journey, shelf: Path, scene: _Scene) -> Non
         write_csv(shelf / "cases.csv", cases, lang=journey.lang, table=tables.CASES)
         write_csv(shelf / "scores.csv", scores, lang=journey.lang, table=tables.SCORES)
         _write_audit(shelf, journey, intake)
+
+
+def _free(reports: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Rename columns that the locating is about to add: an earlier answer stays beside ours."""
+    added = {c.name for c in tables.LOCATED.columns} - {c.name for c in tables.REPORTS.columns}
+    return reports.rename(columns={c: f"{c}_given" for c in added if c in reports.columns})
 
 
 def _write_audit(shelf: Path, journey: Journey, intake: Intake) -> None:

@@ -138,6 +138,18 @@ def test_district_without_streets_gets_squares(tmp_path):
     assert "squares" in journey.notes[1]
 
 
+def test_reports_that_were_located_before_keep_their_old_answer(city, tmp_path):
+    raw = pd.read_csv(city / "reports.csv", dtype=str).assign(cell_code="old", located_by="guess")
+    raw.to_csv(tmp_path / "again.csv", index=False, encoding="utf-8-sig")
+    inputs = Inputs(district=city / "district.gpkg", reports=tmp_path / "again.csv", into=16)
+    with pytest.warns(gk.GridkitWarning):
+        travel(inputs, tmp_path / "out", lang="en")
+    cases = pd.read_csv(tmp_path / "out" / "cases.csv", dtype=str)
+    assert cases["cell_code_given"].eq("old").all()
+    assert cases["located_by_given"].eq("guess").all()
+    assert not cases["cell_code"].eq("old").any()
+
+
 def test_given_cells_are_taken_as_they_are(city, tmp_path):
     squares = gpd.GeoDataFrame(
         {"BEAT": ["0111", "0112"]},

@@ -9,6 +9,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from ..calendar import require_zone
 from ..errors import CRSError, GridkitError, SchemaError
 from ..messages import message, require_lang
 from ..rules import load_categories
@@ -18,7 +19,6 @@ from .columns import match_columns, rename_columns
 from .coordinates import place
 from .fields import categorise, number_reports, type_fields
 from .readers import open_table
-from .times import require_zone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

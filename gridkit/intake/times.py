@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import zoneinfo
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from ..errors import OptionError
-from ..messages import message
+from ..calendar import require_zone
 from .columns import blank
 
 if TYPE_CHECKING:
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Times", "parse_times", "require_zone"]
+__all__ = ["Times", "parse_times"]
 
 # An offset or Z behind a time of day: 2025-03-01T08:30:00+08:00.
 _ZONED = r"\d:\d.*(?:[zZ]|[+-]\d\d:?\d\d)$"
@@ -51,15 +49,6 @@ class Times:
     local: pd.Series
     bad: NDArray[np.bool_]
     unsure: NDArray[np.bool_]
-
-
-def require_zone(tz: str) -> str:
-    """Return `tz` when it names a time zone; raise `OptionError` otherwise."""
-    try:
-        zoneinfo.ZoneInfo(tz)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise OptionError(*message("intake.unknown_zone", value=tz)) from error
-    return tz
 
 
 def parse_times(values: pd.Series, *, tz: str, blank_words: Iterable[str] = ()) -> Times:

@@ -10,7 +10,7 @@ import pyogrio
 import pyproj
 import shapely
 
-from ..crs import DATUMS, from_datum, require_metres, suggest_crs, to_datum
+from ..crs import DATUMS, from_datum, in_metres, require_metres, suggest_crs, to_datum
 from ..errors import CRSError, FileError, GeometryError, GridkitWarning, raise_all
 from ..files import require_file
 from ..messages import message
@@ -171,7 +171,7 @@ def to_metres(
         frame = from_datum(frame, datum)
     if crs is not None:
         return frame.to_crs(working_crs(crs))
-    return frame if _is_metric(frame.crs) else frame.to_crs(suggest_crs(frame))
+    return frame if in_metres(frame.crs) else frame.to_crs(suggest_crs(frame))
 
 
 def _require_honest(frame: gpd.GeoDataFrame, what: str) -> None:
@@ -208,16 +208,6 @@ def working_crs(crs: Any) -> pyproj.CRS:
         raise CRSError(*message("intake.unknown_crs", crs=crs)) from error
     require_metres(gpd.GeoSeries(crs=known), what=f"crs={crs}")
     return known
-
-
-def _is_metric(crs: pyproj.CRS) -> bool:
-    """Tell whether lengths in `crs` are metres on the ground; in Web Mercator they are not."""
-    method = crs.coordinate_operation
-    return (
-        crs.is_projected
-        and crs.axis_info[0].unit_name == "metre"
-        and "Pseudo Mercator" not in (method.method_name if method else "")
-    )
 
 
 def shape_problems(shapes: gpd.GeoSeries, *, what: str, kinds: tuple[str, ...]) -> list[Message]:

@@ -424,7 +424,7 @@ def test_times_take_the_zone(table, district):
     assert intake.reports["reported_at"][0] == pd.Timestamp("2025-03-01 08:30", tz="UTC")
     zoned = read_reports(spoil(table, {"上报时间": "2025-03-03T08:30:00Z"}), district=district)
     assert zoned.reports["reported_at"][2] == pd.Timestamp("2025-03-03 16:30", tz="Asia/Shanghai")
-    with pytest.raises(OptionError, match="not a time zone"):
+    with pytest.raises(OptionError, match=r"Moon.* is not known"):
         read_reports(table, district=district, tz="Moon")
     with pytest.raises(OptionError, match="lang"):
         read_reports(table, district=district, lang="fr")
