@@ -165,6 +165,13 @@ class Locator:
         return self.duty_codes is not None
 
     @property
+    def digest(self) -> str:
+        """What codes, shapes and CRS the index was made of, as one hexadecimal number."""
+        digest = hashlib.blake2b(self._state["digest"], digest_size=_DIGEST)
+        digest.update(self.crs.to_wkt().encode())
+        return digest.hexdigest()
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the index."""
         return int(self._engine.code.nbytes + self._engine.record.nbytes)
@@ -197,7 +204,7 @@ class Locator:
     def rank_xy(self, x: Floats, y: Floats, *, threads: int | None = None) -> Positions:
         """Return owners as ranks: positions among the cells sorted by code; -1 outside."""
         rank = np.empty(len(x), np.int32)
-        _in_parts(lambda part: self._engine.locate(x[part], y[part], rank[part]), len(x), threads)
+        in_parts(lambda part: self._engine.locate(x[part], y[part], rank[part]), len(x), threads)
         several = np.flatnonzero(rank == -2) if self._overlap else ()
         if len(several):
             rank[several] = self._smallest(x[several], y[several])
@@ -231,7 +238,7 @@ class Locator:
             found = self._engine.border(x[part], y[part], rank[part], reach_m, near_m)
             border[part], other[part], gap[part] = found
 
-        _in_parts(work, len(x), None)
+        in_parts(work, len(x), None)
         return border, other, gap
 
     def by_rank(self, column: str) -> NDArray[np.object_]:
@@ -337,7 +344,7 @@ def _same(x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
     return x, y
 
 
-def _in_parts(work: Any, n: int, threads: int | None) -> None:
+def in_parts(work: Any, n: int, threads: int | None) -> None:
     """Do the work on slices of n points, in as many threads as help."""
     hands = threads or (os.cpu_count() or 1)
     if hands == 1 or n < _ALONE:

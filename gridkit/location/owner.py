@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["locate"]
 
-_REACH_M = 25.0
-_FAR_M = 1e6
-_ON_BORDER_M = 1e-6
-_WAYS = ("inside", "border", "near", "outside", "unlocated")
+REACH_M = 25.0
+FAR_M = 1e6
+ON_BORDER_M = 1e-6
+WAYS = ("inside", "border", "near", "outside", "unlocated")
 _COLUMNS = (
     "cell_code",
     "duty_code",
@@ -111,7 +111,7 @@ def locate(
     0         a      west     inside
     1         b      east     border
     """
-    if not (0 <= near_m <= _FAR_M and 0 <= ambiguous_m <= _FAR_M):
+    if not (0 <= near_m <= FAR_M and 0 <= ambiguous_m <= FAR_M):
         limits = {"near_m": near_m, "ambiguous_m": ambiguous_m}
         raise OptionError(*message("location.bad_distance", **limits))
     locator = cells if isinstance(cells, Locator) else Locator(cells, on_overlap=on_overlap)
@@ -161,16 +161,16 @@ def _coordinates(
 def _find(locator: Locator, x: Floats, y: Floats, near_m: float, ambiguous_m: float) -> _Found:
     owner = locator.rank_xy(x, y)
     inside = owner >= 0
-    border, other, _ = locator.border_xy(x, y, owner, reach_m=_REACH_M, near_m=ambiguous_m)
+    border, other, _ = locator.border_xy(x, y, owner, reach_m=REACH_M, near_m=ambiguous_m)
     distance = np.where(inside, 0.0, np.nan)
     out = np.flatnonzero(~inside)
     if len(out):
         px, py, none = x[out], y[out], owner[out]
         _, owner[out], distance[out] = locator.border_xy(
-            px, py, none, reach_m=_REACH_M, near_m=near_m
+            px, py, none, reach_m=REACH_M, near_m=near_m
         )
         _, other[out], _ = locator.border_xy(
-            px, py, owner[out], reach_m=_REACH_M, near_m=ambiguous_m
+            px, py, owner[out], reach_m=REACH_M, near_m=ambiguous_m
         )
         other[out[owner[out] < 0]] = -1
     return _Found(owner, inside, border, distance, other)
@@ -179,18 +179,18 @@ def _find(locator: Locator, x: Floats, y: Floats, near_m: float, ambiguous_m: fl
 def _column(name: str, found: _Found, there: NDArray[np.bool_], locator: Locator) -> Any:
     """Return one column over all reports, with and without a point."""
     if name in ("border_m", "distance_m"):
-        return _spread(getattr(found, name), there, np.nan)
+        return spread(getattr(found, name), there, np.nan)
     if name == "ambiguous":
-        return _spread(found.other >= 0, there, False)
+        return spread(found.other >= 0, there, False)
     if name == "located_by":
-        near = np.where(found.inside, found.border_m <= _ON_BORDER_M, 2 + (found.owner < 0))
-        return _texts(np.array(_WAYS, dtype=object), _spread(near, there, len(_WAYS) - 1))
+        near = np.where(found.inside, found.border_m <= ON_BORDER_M, 2 + (found.owner < 0))
+        return _texts(np.array(WAYS, dtype=object), spread(near, there, len(WAYS) - 1))
     rank = found.other if name == "alt_cell_code" else found.owner
     codes = locator.by_rank("duty_code" if name == "duty_code" else "cell_code")
-    return _texts(codes, _spread(rank, there, -1))
+    return _texts(codes, spread(rank, there, -1))
 
 
-def _spread(values: NDArray[Any], there: NDArray[np.bool_], missing: Any) -> NDArray[Any]:
+def spread(values: NDArray[Any], there: NDArray[np.bool_], missing: Any) -> NDArray[Any]:
     if there.all():
         return values
     whole = np.full(len(there), missing, dtype=values.dtype)

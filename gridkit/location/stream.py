@@ -18,8 +18,8 @@ from ..crs import to_datum
 from ..errors import CRSError, FileError, GridkitError, OptionError, SchemaError
 from ..files import require_file
 from ..messages import message, require_lang, say
-from .locator import Locator, _in_parts
-from .owner import _FAR_M, _ON_BORDER_M, _REACH_M, _WAYS, _spread
+from .locator import Locator, in_parts
+from .owner import FAR_M, ON_BORDER_M, REACH_M, WAYS, spread
 from .parts import Parts
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def locate_stream(
     """
     start = time.perf_counter()
     say_so = _speaker(progress, require_lang(lang))
-    if not 0 <= near_m <= _FAR_M:
+    if not 0 <= near_m <= FAR_M:
         raise OptionError(*message("location.bad_distance", near_m=near_m, ambiguous_m=0))
     if crs is not None and datum is not None:
         raise OptionError(*message("location.stream_crs_and_datum", crs=crs, datum=datum))
@@ -193,7 +193,7 @@ def locate_stream(
         where = None if crs is None else pyproj.CRS.from_user_input(crs).to_wkt()
         options = [_PART_ROWS, *columns, where, datum, float(near_m)]
         key = _key(source, parquet, locator, options)
-        with Parts(Path(f"{path}.parts"), key, ways=len(_WAYS), resume=resume) as parts:
+        with Parts(Path(f"{path}.parts"), key, ways=len(WAYS), resume=resume) as parts:
             kept = parts.rows
             _pass(_Source(source, parquet, columns, move), locator, near_m, parts, say_so)
             if _key(source, parquet, locator, options) != key:
@@ -204,7 +204,7 @@ def locate_stream(
                     *message("location.stream_rows_lost", path=source, n=rows, out=parts.rows)
                 )
             parts.become(path)
-    counts = dict(zip(_WAYS, parts.counts.tolist(), strict=True))
+    counts = dict(zip(WAYS, parts.counts.tolist(), strict=True))
     return StreamResult(path, rows, counts, len(parts.ends), kept, time.perf_counter() - start)
 
 
@@ -334,14 +334,14 @@ def _mover(locator: Locator, crs: Any, datum: str | None) -> Move | None:
                 px, py = to_datum(px, py, source=datum, target="wgs84")
             moved_x[part], moved_y[part] = transformer.transform(px, py)
 
-        _in_parts(work, len(x), None)
+        in_parts(work, len(x), None)
         return moved_x, moved_y
 
     return move
 
 
 class _Found(NamedTuple):
-    """Answers for one part: rank of the cell (-1: none), place in `_WAYS`, border or NaN."""
+    """Answers for one part: rank of the cell (-1: none), place in `WAYS`, border or NaN."""
 
     rank: Positions
     way: NDArray[np.int8]
@@ -354,20 +354,20 @@ def _find(locator: Locator, x: Floats, y: Floats, near_m: float) -> _Found:
         return _find_known(locator, x, y, near_m)
     known = _find_known(locator, x[there], y[there], near_m)
     return _Found(
-        _spread(known.rank, there, -1),
-        _spread(known.way, there, len(_WAYS) - 1),
-        _spread(known.border_m, there, np.nan),
+        spread(known.rank, there, -1),
+        spread(known.way, there, len(WAYS) - 1),
+        spread(known.border_m, there, np.nan),
     )
 
 
 def _find_known(locator: Locator, x: Floats, y: Floats, near_m: float) -> _Found:
     rank = locator.rank_xy(x, y)
-    border, _, _ = locator.border_xy(x, y, rank, reach_m=_REACH_M, near_m=0.0)
-    way = (border <= _ON_BORDER_M).astype(np.int8)
+    border, _, _ = locator.border_xy(x, y, rank, reach_m=REACH_M, near_m=0.0)
+    way = (border <= ON_BORDER_M).astype(np.int8)
     out = np.flatnonzero(rank < 0)
     if len(out):
         _, rank[out], _ = locator.border_xy(
-            x[out], y[out], rank[out], reach_m=_REACH_M, near_m=near_m
+            x[out], y[out], rank[out], reach_m=REACH_M, near_m=near_m
         )
         way[out] = 2 + (rank[out] < 0)
     return _Found(rank, way, border)
@@ -405,7 +405,7 @@ def _answers(ids: Any, found: _Found, codes: Any) -> Any:
         {
             "report_id": ids,
             "cell_code": pa.DictionaryArray.from_arrays(rank, codes),
-            "located_by": pa.DictionaryArray.from_arrays(found.way, pa.array(_WAYS)),
+            "located_by": pa.DictionaryArray.from_arrays(found.way, pa.array(WAYS)),
             "border_m": pa.array(found.border_m, from_pandas=True),
         }
     )
@@ -444,12 +444,10 @@ def _key(source: str | Path, parquet: Any, locator: Locator, options: list[Any])
     """Return what must be the same for an interrupted pass to go on."""
     state = Path(source).stat()
     schema = hashlib.blake2b(parquet.schema_arrow.serialize(), digest_size=16).hexdigest()
-    cells = hashlib.blake2b(locator.__getstate__()["digest"], digest_size=16)
-    cells.update(locator.crs.to_wkt().encode())
     return {
         "version": _VERSION,
         "source": [state.st_size, state.st_mtime_ns, parquet.metadata.num_rows, schema],
-        "cells": cells.hexdigest(),
+        "cells": locator.digest,
         "options": options,
     }
 
