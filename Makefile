@@ -43,7 +43,7 @@ samples: .venv/core
 	touch $@
 
 .venv/dev: .venv/test
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lint,notebooks,test]'
 	touch $@
 
 clean:

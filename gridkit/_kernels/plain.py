@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,8 @@ _OUTSIDE, _OVERLAP = -1, -2
 _SUM = 0xFFFFFFFFFFFF
 _LOW = 0xFFFFFFFF
 _MOST_EDGES = 0x7FFF
-_CHUNK = 1 << 15
+_CHUNK = 1 << 15  # points whose working arrays stay in a core's cache
+_PAIRS = 1 << 17  # buckets looked at together for borders
 
 
 class Plain:
@@ -115,41 +117,42 @@ class Plain:
 
     def _bucket(self, x: Floats, y: Floats) -> Ints:
         g = self.raster
-        with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-            u, v = x * g.sx, y * g.sy
-            ok = (u >= g.j0) & (u < g.j0 + g.nx) & (v >= g.i0) & (v < g.i0 + g.ny)
-        j, i = np.zeros(len(x), np.int64), np.zeros(len(x), np.int64)
-        j[ok], i[ok] = u[ok].astype(np.int64), v[ok].astype(np.int64)
-        # Truncated; one comparison makes it the floor, also where a tiny coordinate underflows.
-        j[ok] -= j[ok] / g.sx > x[ok]
-        i[ok] -= i[ok] / g.sy > y[ok]
-        ok &= (j >= g.j0) & (i >= g.i0)
-        bucket: Ints = np.where(ok, (i - g.i0) * g.nx + (j - g.j0), -1)
+        with np.errstate(all="ignore"):
+            j, i = np.floor(x * g.sx), np.floor(y * g.sy)
+            # One comparison mends the floor where a tiny coordinate underflows.
+            j -= j / g.sx > x
+            i -= i / g.sy > y
+            j -= g.j0
+            i -= g.i0
+            ok = (j >= 0) & (j < g.nx) & (i >= 0) & (i < g.ny)
+            i *= g.nx
+            i += j
+        bucket: Ints = np.where(ok, i, -1.0).astype(np.int64)
         return bucket
 
     def _settle(self, x: Floats, y: Floats, at: Ints) -> NDArray[np.int32]:
-        """Sum the steps over the edges of each point's record, one edge of all at a time."""
+        """Sum the steps over the edges of each point's record, the k-th edge of all at a time."""
+        # Longest records first: the points that have a k-th edge are then a slice.
+        order = np.argsort(-(self.record[at] >> 48), kind="stable")
+        at, x, y = at[order], x[order], y[order]
         head = self.record[at]
-        total, left = (head << 16) >> 16, head >> 48
-        active, k = np.arange(len(at)), 0
-        while True:
-            active = active[left[active] > k]
-            if not len(active):
-                break
-            word, n = at[active] + 1 + k, left[active]
-            ax, ay, bx, by = (self._real[word + c * n] for c in range(4))
-            sides = self.record[word + 4 * n]
-            py = y[active]
+        total, n = (head << 16) >> 16, head >> 48
+        many = np.searchsorted(-n, -np.arange(1, n.max(initial=0) + 1), side="right")
+        for k, m in enumerate(many.tolist()):
+            word, stride, px, py = at[:m] + (1 + k), n[:m], x[:m], y[:m]
+            ax, ay, bx, by = (self._real[word + c * stride] for c in range(4))
+            sides = self.record[word + 4 * stride]
             below, above = py < ay, py >= by
             hit = (below & ((sides & 1) == 1)) | (above & ((sides & 2) == 2))
-            across = np.flatnonzero(~(below | above))
-            hit[across] = right_or_on(
-                ax[across], ay[across], bx[across], by[across], x[active][across], py[across]
-            )
-            total[active] += np.where(hit, _packed(_right(sides)) - _packed(_left(sides)), 0)
-            k += 1
+            on = np.flatnonzero(~(below | above))
+            hit[on] = right_or_on(ax[on], ay[on], bx[on], by[on], px[on], py[on])
+            crossed = np.flatnonzero(hit)
+            step = sides[crossed]
+            total[crossed] += _packed(_right(step)) - _packed(_left(step))
         owner = np.where(total >> 32 == 1, (total & _LOW) - 1, _OVERLAP)
-        return np.where(total == 0, _OUTSIDE, owner).astype(np.int32)
+        answer = np.empty(len(at), np.int32)
+        answer[order] = np.where(total == 0, _OUTSIDE, owner)
+        return answer
 
     def border(
         self, x: Floats, y: Floats, owner: NDArray[np.int32], reach: float, near: float
@@ -157,23 +160,30 @@ class Plain:
         """Return distance to the border, nearest other cell, and the distance to it."""
         border, gap = np.full(len(x), np.nan), np.full(len(x), np.nan)
         other = np.full(len(x), -1, np.int32)
-        step = max(1, _CHUNK // 16)
-        for start in range(0, len(x), step):
-            part = slice(start, start + step)
-            pairs = self._near_edges(x[part], y[part], max(reach, near))
+        lost = ~(np.isfinite(x) & np.isfinite(y))
+        window = self._window(np.where(lost, np.inf, x), y, max(reach, near))
+        buckets = np.cumsum(window[2] * window[3])
+        cuts = np.searchsorted(buckets, np.arange(0, buckets.max(initial=0), _PAIRS), side="right")
+        for start, stop in itertools.pairwise([0, *np.unique(cuts[cuts > 0]).tolist(), len(x)]):
+            part = slice(start, stop)
+            pairs = self._near_edges(tuple(axis[part] for axis in window))
             border[part], other[part], gap[part] = self._nearest(
                 x[part], y[part], owner[part], pairs, (reach, near)
             )
         return border, other, gap
 
-    def _near_edges(self, x: Floats, y: Floats, r: float) -> tuple[Ints, Ints, Ints]:
-        """Return pairs of point and edge in the buckets within r: its first word and stride."""
+    def _window(self, x: Floats, y: Floats, r: float) -> tuple[Ints, ...]:
+        """Return first column and row of the buckets within r of each point, and how many."""
         g = self.raster
         j0, j1 = _span((x - r) * g.sx, (x + r) * g.sx, g.j0, g.nx)
         i0, i1 = _span((y - r) * g.sy, (y + r) * g.sy, g.i0, g.ny)
-        wide, high = np.maximum(j1 - j0 + 1, 0), np.maximum(i1 - i0 + 1, 0)
+        return j0, i0, np.maximum(j1 - j0 + 1, 0), np.maximum(i1 - i0 + 1, 0)
+
+    def _near_edges(self, window: tuple[Ints, ...]) -> tuple[Ints, Ints, Ints]:
+        """Return pairs of point and edge in the window's buckets: its first word and stride."""
+        j0, i0, wide, high = window
         point, nth = _expand(wide * high)
-        bucket = (i0[point] + nth // wide[point]) * g.nx + j0[point] + nth % wide[point]
+        bucket = (i0[point] + nth // wide[point]) * self.raster.nx + j0[point] + nth % wide[point]
         code = self.code[bucket]
         full = code < _OUTSIDE
         point, at = point[full], -2 - code[full].astype(np.int64)

@@ -59,13 +59,18 @@ def rings_of(shapes: NDArray[np.object_]) -> Rings:
 
 
 def raster_over(xy: NDArray[np.float64], buckets: float) -> Raster:
-    """Return a raster of about so many buckets (within a factor √2) over all vertices."""
+    """Return a raster of about so many buckets (within a factor 2) over all vertices.
+
+    Buckets are nearly square; a coverage thinner than that gets one bucket across.
+    """
     low, high = xy.min(axis=0), xy.max(axis=0)
     # A coverage without extent in one direction still gets buckets of some size.
-    width, height = np.maximum(high - low, np.maximum(np.abs(high).max() * 2.0**-40, 1e-60))
-    area_bits = round(math.log2(buckets / (width * height)))
-    long_bits = math.floor(area_bits / 2)
-    sx, sy = 2.0 ** (area_bits - long_bits), 2.0**long_bits
+    width, height = np.maximum(high - low, max(np.abs(xy).max() * 2.0**-40, 1e-60)).tolist()
+    side = math.sqrt(width / buckets) * math.sqrt(height)
+    wide, tall = (min(max(length / side, 1.0), buckets) for length in (width, height))
+    x_bits, y_bits = math.log2(wide / width), math.log2(tall / height)
+    sx = 2.0 ** round(x_bits)
+    sy = 2.0 ** (round(x_bits + y_bits) - round(x_bits))
     j0, i0 = math.floor(low[0] * sx) - 1, math.floor(low[1] * sy) - 1
     nx, ny = math.floor(high[0] * sx) - j0 + 1, math.floor(high[1] * sy) - i0 + 1
     return Raster(sx, sy, j0, i0, nx, ny)

@@ -140,6 +140,11 @@ class Locator:
         self._state = state
         self._order: Positions = state["order"]
         self._overlap: dict[int, Floats] = state["overlap"]
+        # Positions of ranks, with -1 for rank -1; none where the cells came sorted.
+        is_sorted = np.array_equal(self._order, np.arange(len(self._order)))
+        self._ranked = None if is_sorted else np.append(self._order, np.int32(-1))
+        for array in (self.codes, self._order, state["code"], state["record"]):
+            array.flags.writeable = False
         lib = library()
         parts = state["raster"], state["code"], state["record"]
         self._engine = Plain(*parts) if lib is None else Native(lib, *parts)
@@ -191,12 +196,14 @@ class Locator:
         int32 array
         """
         x, y = _same(x, y)
+        if threads is not None and threads < 1:
+            raise OptionError(*message("location.bad_threads", value=threads))
         rank = self.rank_xy(x, y, threads=threads)
-        return np.where(rank < 0, -1, self._order[rank]).astype(np.int32, copy=False)
+        return rank if self._ranked is None else self._ranked[rank]
 
     def locate_one(self, *, x: float, y: float) -> str | None:
         """Return the code of the cell that owns one point, or None outside."""
-        rank = self._engine.locate_one(x, y)
+        rank = self._engine.locate_one(float(x), float(y))
         if rank == -2:
             rank = int(self.rank_xy(np.array([float(x)]), np.array([float(y)]))[0])
         return None if rank < 0 else self.codes[self._order[rank]]

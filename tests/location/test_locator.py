@@ -125,6 +125,63 @@ def test_one_point_and_odd_input(locator):
         gk.Locator(squares(), on_overlap="skip")
 
 
+def test_nothing_in_an_index_can_be_written(locator):
+    for array in (locator.codes, locator._engine.code, locator._engine.record):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = array[1]
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_threads_are_counted_from_one(locator, threads):
+    with pytest.raises(gk.OptionError, match=f"threads={threads}"):
+        locator.locate_xy([1.0], [1.0], threads=threads)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        box(0, 0, 1e6, 1e-3),
+        box(0, 4e6, 1e-6, 5e6),
+        Polygon([(0, 0), (2.0**100, 0), (1, 1)]),
+        box(5e5, 4e6, 5e5 + 1e-3, 4e6 + 1e-3),
+    ],
+)
+def test_thin_and_odd_coverages_get_a_small_raster(shape):
+    raster = raster_over(shapely.get_coordinates(shape), 64)
+    assert 1 <= raster.nx * raster.ny <= 1000
+    x0, y0, x1, y1 = shape.bounds
+    assert raster.j0 <= x0 * raster.sx
+    assert x1 * raster.sx < raster.j0 + raster.nx
+    assert raster.i0 <= y0 * raster.sy
+    assert y1 * raster.sy < raster.i0 + raster.ny
+
+
+def test_borders_among_tiny_cells_need_little_memory(monkeypatch):
+    """A thousand points with hundreds of buckets around each, through the twin in small parts."""
+    monkeypatch.setattr("gridkit.location.locator.library", lambda: None)
+    cells = squares(30, 0.5)
+    locator = gk.Locator(cells)
+    rng = np.random.default_rng(3)
+    x, y = rng.uniform(-2, 17, 300), rng.uniform(-2, 17, 300)
+    x[:3] = np.nan, np.inf, -np.inf
+    largest = []
+    near_edges = Plain._near_edges
+
+    def watched(self, window):
+        largest.append(int((window[2] * window[3]).sum()))
+        return near_edges(self, window)
+
+    monkeypatch.setattr(Plain, "_near_edges", watched)
+    border, other, _ = locator.border_xy(x, y, locator.rank_xy(x, y), reach_m=25, near_m=50)
+    assert max(largest) <= 2**17 + locator._engine.raster.nx * locator._engine.raster.ny
+    assert len(largest) > 1
+    assert np.isnan(border[:3]).all()
+    assert (other[:3] == -1).all()
+    lines = shapely.union_all([s.exterior for s in cells.geometry])
+    expected = shapely.distance(lines, shapely.points(x[3:], y[3:]))
+    assert np.allclose(border[3:], expected)
+
+
 def test_locate_takes_cells_or_their_locator(locator):
     x, y = points(500)
     reports = gpd.GeoDataFrame(
