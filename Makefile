@@ -30,10 +30,8 @@ bench: .venv/dev
 samples: .venv/core
 	$(BIN)/python -c "import gridkit as gk; [gk.write_city(gk.make_city(size), f'data/sample_grids/{size}') for size in ('small', 'demo')]"
 
-# The pip that comes with Debian's Python 3.11 needs minutes where a current one needs seconds.
 .venv/python:
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --upgrade pip
 	touch $@
 
 .venv/core: .venv/python pyproject.toml setup.py constraints.txt gridkit/_kernels/coverage.c
