@@ -108,7 +108,7 @@ class Locator:
                 *message("options.unknown", name="on_overlap", value=on_overlap, choices=choices)
             )
         _check_cells(cells)
-        codes = cells["cell_code"].to_numpy(dtype=object)
+        codes = cells["cell_code"].to_numpy(dtype=object, copy=True)
         # Inside, cells go by their codes, so that no tie depends on the order of the rows.
         order = np.argsort(codes, kind="stable").astype(np.int32)
         shapes = np.asarray(cells.geometry.array)[order]
@@ -118,7 +118,9 @@ class Locator:
         edges = Plain.edges(rings) if lib is None else Native.edges(lib, rings)
         pairs = _overlaps(shapes, edges, on_overlap, codes[order])
         built = Plain.build(edges, raster) if lib is None else Native.build(lib, edges, raster)
-        duty = cells["duty_code"].to_numpy(dtype=object) if "duty_code" in cells.columns else None
+        duty = None
+        if "duty_code" in cells.columns:
+            duty = cells["duty_code"].to_numpy(dtype=object, copy=True)
         self.__setstate__(
             {
                 "codes": codes,
@@ -212,7 +214,7 @@ class Locator:
         """Return owners as ranks: positions among the cells sorted by code; -1 outside."""
         rank = np.empty(len(x), np.int32)
         in_parts(lambda part: self._engine.locate(x[part], y[part], rank[part]), len(x), threads)
-        several = np.flatnonzero(rank == -2) if self._overlap else ()
+        several = np.flatnonzero(rank == -2)
         if len(several):
             rank[several] = self._smallest(x[several], y[several])
         return rank

@@ -183,14 +183,15 @@ def _column(name: str, found: _Found, there: NDArray[np.bool_], locator: Locator
     if name == "ambiguous":
         return spread(found.other >= 0, there, False)
     if name == "located_by":
-        near = np.where(found.inside, found.border_m <= ON_BORDER_M, 2 + (found.owner < 0))
-        return _texts(np.array(WAYS, dtype=object), spread(near, there, len(WAYS) - 1))
+        way = np.where(found.inside, found.border_m <= ON_BORDER_M, 2 + (found.owner < 0))
+        return _texts(np.array(WAYS, dtype=object), spread(way, there, len(WAYS) - 1))
     rank = found.other if name == "alt_cell_code" else found.owner
     codes = locator.by_rank("duty_code" if name == "duty_code" else "cell_code")
     return _texts(codes, spread(rank, there, -1))
 
 
 def spread(values: NDArray[Any], there: NDArray[np.bool_], missing: Any) -> NDArray[Any]:
+    """Lay the values of the reports that have a point over all reports."""
     if there.all():
         return values
     whole = np.full(len(there), missing, dtype=values.dtype)

@@ -131,6 +131,27 @@ def test_nothing_in_an_index_can_be_written(locator):
             array[0] = array[1]
 
 
+def test_later_changes_of_the_cells_do_not_reach_the_index():
+    cells = squares(2)
+    for column in ("cell_code", "duty_code"):
+        cells[column] = np.array(list("dcba"), dtype=object)
+    cells = cells.astype({"cell_code": object, "duty_code": object})
+    locator = gk.Locator(cells)
+    before = locator.locate_one(x=5, y=5)
+    cells.loc[:, ["cell_code", "duty_code"]] = "x"
+    assert before == "d" == locator.locate_one(x=5, y=5)
+    assert locator.codes.tolist() == locator.duty_codes.tolist() == list("dcba")
+
+
+def test_an_unknown_overlap_is_outside_not_another_cell(monkeypatch):
+    """Several owners where no overlap was found when the index was made: never a wrong cell."""
+    locator = gk.Locator(squares(2).iloc[::-1])
+    monkeypatch.setattr(locator._engine, "locate", lambda _x, _y, out: out.fill(-2))
+    monkeypatch.setattr(locator._engine, "locate_one", lambda _x, _y: -2)
+    assert locator.locate_xy([5.0], [5.0]).tolist() == [-1]
+    assert locator.locate_one(x=5.0, y=5.0) is None
+
+
 @pytest.mark.parametrize("threads", [0, -1])
 def test_threads_are_counted_from_one(locator, threads):
     with pytest.raises(gk.OptionError, match=f"threads={threads}"):
