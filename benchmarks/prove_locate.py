@@ -110,14 +110,12 @@ def nudged(xy: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def on_lines(locator: Locator, a: np.ndarray, b: np.ndarray, rng: np.random.Generator, n: int):
     """Return n points on bucket lines: anywhere, where edges cross them, and bucket corners."""
     g = locator._engine.raster
-    low = np.array([g.j0, g.i0]) / [g.sx, g.sy]
-    step = 1 / np.array([g.sx, g.sy])
-    corner = low + rng.integers(0, [g.nx + 1, g.ny + 1], (n, 2)) * step
-    free = low + rng.random((n, 2)) * step * [g.nx, g.ny]
+    corner = np.column_stack([rng.choice(g.x, n), rng.choice(g.y, n)])
+    free = rng.uniform([g.x[0], g.y[0]], [g.x[-1], g.y[-1]], (n, 2))
     upright = np.column_stack([corner[:, 0], free[:, 1]])
     level = np.column_stack([free[:, 0], corner[:, 1]])
     k = rng.integers(0, len(a), n)
-    column = np.ceil(np.minimum(a[k, 0], b[k, 0]) * g.sx) / g.sx
+    column = g.x[np.searchsorted(g.x, np.minimum(a[k, 0], b[k, 0]))]
     with np.errstate(all="ignore"):
         rise = a[k, 1] + (column - a[k, 0]) / (b[k, 0] - a[k, 0]) * (b[k, 1] - a[k, 1])
     crossing = np.column_stack([column, rise])
@@ -188,7 +186,8 @@ def same(one: Locator, two: Locator) -> bool:
     """Tell whether both indices are equal to the last bit."""
     a, b = one._engine, two._engine
     return (
-        a.raster == b.raster
+        np.array_equal(a.raster.x, b.raster.x)
+        and np.array_equal(a.raster.y, b.raster.y)
         and a.code.tobytes() == b.code.tobytes()
         and a.record.tobytes() == b.record.tobytes()
     )

@@ -2,13 +2,13 @@
  * near it.
  *
  * Plain C without Python.h: built as a shared library and called through ctypes, which lets other
- * threads run meanwhile. coverage_plain.py is the same in numpy, to the last bit.
+ * threads run meanwhile. plain.py is the same in numpy, to the last bit.
  *
  * Every edge is turned upward (by > ay, or level and bx > ax) and names the cell on its right and the
  * cell on its left, as position + 1, 0 for none. Going east over an edge adds packed(right) -
  * packed(left), packed(v) = v + 2^32 for v > 0, so one sum gives how many cells hold the point (high
- * half) and which (low half). The plane is cut into buckets on power-of-two lines, which doubles
- * hold exactly. A bucket is one cell, nothing, or one record: a head (edges << 48 | sum at the
+ * half) and which (low half). The plane is cut into buckets on multiples of a power of two, which
+ * doubles hold exactly, the closer the more vertices there are. A bucket is one cell, nothing, or one record: a head (edges << 48 | sum at the
  * bucket's lower left corner), then all ax, all ay, all bx, all by and all sides (right << 33 |
  * left << 2 | flag) of its edges.
  *
@@ -25,14 +25,16 @@
 #define API __declspec(dllexport)
 #define PREFETCH(p)
 #define RARELY(c) (c)
+#define INSIDE static __forceinline
 #else
 #define API __attribute__((visibility("default")))
 #define PREFETCH(p) __builtin_prefetch(p)
 #define RARELY(c) __builtin_expect(!!(c), 0)
+#define INSIDE static inline __attribute__((always_inline))
 #endif
 
 /* The loops over many points exist twice, for processors with and without AVX2; both give the same
- * bits, as no product is contracted into a sum. */
+ * bits, as no product is contracted into a sum. What they call is compiled into them (INSIDE). */
 #if defined(__GNUC__) && defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__)
 #define WIDE __attribute__((target_clones("avx2", "default")))
 #else
@@ -44,14 +46,18 @@
 #define SCALE 0x1p400
 #define BOUND 3.3306690738754716e-16
 #define TINY 1e-300
-#define BLOCK 512
+#define BLOCK 128
 #define SUM 0xffffffffffffLL
 #define MOST_EDGES 0x7fff
 
+/* Fine columns and rows on power-of-two lines; neighbouring ones make a column or row of buckets. */
 typedef struct {
-    double sx, sy;   /* buckets a metre: powers of two */
-    int64_t j0, i0;  /* column and row of the first bucket */
-    int64_t nx, ny;
+    double sx, sy;               /* fine columns and rows a metre: powers of two */
+    int64_t j0, i0;              /* number of the first */
+    int64_t fx, fy;              /* how many */
+    int64_t nx, ny;              /* columns and rows of buckets */
+    const int32_t *column, *row; /* of each fine one */
+    const double *x, *y;         /* lines between buckets: nx + 1, ny + 1 */
 } raster;
 
 typedef struct {
@@ -177,10 +183,24 @@ static inline int64_t clamp(int64_t v, int64_t low, int64_t high)
 static inline double least(double a, double b) { return a < b ? a : b; }
 static inline double most(double a, double b) { return a > b ? a : b; }
 
+/* Bucket column (or row) of a place measured in fine columns from zero; that of the nearest one
+ * outside the raster. */
+static inline int64_t part_of(const int32_t *part, double v, int64_t first, int64_t n)
+{
+    return part[(int64_t)least(most(floor(v) - (double)first, 0), (double)(n - 1))];
+}
+
+static inline int64_t column_of(const raster *g, double u)
+{
+    return part_of(g->column, u, g->j0, g->fx);
+}
+
+static inline int64_t row_of(const raster *g, double v) { return part_of(g->row, v, g->i0, g->fy); }
+
 static inline void rows_of(const raster *g, const side *e, int64_t *first, int64_t *last)
 {
-    *first = clamp((int64_t)floor(e->ay * g->sy) - g->i0, 0, g->ny - 1);
-    *last = clamp((int64_t)floor(e->by * g->sy) - g->i0, 0, g->ny - 1);
+    *first = row_of(g, e->ay * g->sy);
+    *last = row_of(g, e->by * g->sy);
 }
 
 /* Columns of the buckets of row i that the edge may touch: a few too many, never too few. A bucket
@@ -190,18 +210,18 @@ static inline void columns_of(const raster *g, const side *e, int64_t i, int64_t
 {
     double u0 = e->ax * g->sx, u1 = e->bx * g->sx;
     double low = least(u0, u1), high = most(u0, u1);
-    int64_t reach = (int64_t)ceil(high) - 1 - g->j0;
+    int64_t reach = column_of(g, ceil(high) - 1);
     if (first != last) {
         double v0 = e->ay * g->sy, rise = e->by * g->sy - v0;
-        double t0 = least(most(((double)(g->i0 + i) - v0) / rise, 0), 1);
-        double t1 = least(most(((double)(g->i0 + i + 1) - v0) / rise, 0), 1);
+        double t0 = least(most((g->y[i] * g->sy - v0) / rise, 0), 1);
+        double t1 = least(most((g->y[i + 1] * g->sy - v0) / rise, 0), 1);
         double a = u0 + t0 * (u1 - u0), b = u0 + t1 * (u1 - u0);
         double slack = 1e-6 + 1e-15 * (fabs(u0) + fabs(u1));
         low = most(least(a, b) - slack, low);
         high = least(most(a, b) + slack, high);
     }
-    *from = clamp((int64_t)floor(low) - g->j0, 0, g->nx - 1);
-    *to = clamp((int64_t)floor(high) - g->j0, 0, g->nx - 1);
+    *from = column_of(g, low);
+    *to = column_of(g, high);
     if (*to > reach) *to = reach;
     if (*from > *to) *from = *to;
 }
@@ -218,14 +238,12 @@ API int64_t gk_plan(const side *edges, int64_t n, const raster *g, int32_t *coun
             columns_of(g, e, i, first, last, &from, &to);
             for (int64_t j = from; j <= to; j++) count[i * g->nx + j]++;
         }
-        int64_t i = (int64_t)ceil(e->ay * g->sy) - g->i0, end = (int64_t)ceil(e->by * g->sy) - g->i0;
-        for (i = i < 0 ? 0 : i; i < end && i < g->ny; i++) { /* corner lines ay <= y < by */
-            double y = (double)(g->i0 + i) / g->sy;
-            double x = e->ax + (y - e->ay) / (e->by - e->ay) * (e->bx - e->ax);
-            int64_t j = (int64_t)ceil(x * g->sx);
-            while (right_or_on(e->ax, e->ay, e->bx, e->by, (double)(j - 1) / g->sx, y)) j--;
-            while (!right_or_on(e->ax, e->ay, e->bx, e->by, (double)j / g->sx, y)) j++;
-            j = j < g->j0 ? 0 : j - g->j0;
+        int64_t i = row_of(g, e->ay * g->sy);
+        for (i += g->y[i] < e->ay; i < g->ny && g->y[i] < e->by; i++) { /* lines ay <= y < by */
+            double y = g->y[i], x = e->ax + (y - e->ay) / (e->by - e->ay) * (e->bx - e->ax);
+            int64_t j = column_of(g, x * g->sx);
+            while (j > 0 && right_or_on(e->ax, e->ay, e->bx, e->by, g->x[j - 1], y)) j--;
+            while (j < g->nx && !right_or_on(e->ax, e->ay, e->bx, e->by, g->x[j], y)) j++;
             if (j < g->nx) corner[i * g->nx + j] += step(e);
         }
     }
@@ -246,7 +264,7 @@ API int64_t gk_plan(const side *edges, int64_t n, const raster *g, int32_t *coun
  * flag 2: counts above it). */
 static void put(const side *e, const raster *g, int64_t i, int64_t j, int64_t *head, int64_t at)
 {
-    double x = (double)(g->j0 + j) / g->sx, y = (double)(g->i0 + i) / g->sy;
+    double x = g->x[j], y = g->y[i];
     int flag = least(e->ax, e->bx) > x ? 0 : e->bx > e->ax ? 1 : 2;
     if (flag) {
         int counted = y < e->ay   ? flag == 1
@@ -325,22 +343,33 @@ static inline int32_t settle(const int64_t *record, double px, double py)
     return sum == 0 ? OUTSIDE : sum >> 32 == 1 ? (int32_t)(sum & 0xffffffff) - 1 : OVERLAP;
 }
 
-/* Bucket of a point, -1 outside the raster; NaN compares false. Floor by truncation and one
- * comparison, right also where a tiny coordinate underflows. */
-static inline int64_t bucket_of(const raster *g, double wx, double wy, double px, double py)
+/* Column and row of buckets that hold a point; 0 outside the raster, also for NaN. Floor by
+ * truncation and one comparison, right also where a tiny coordinate underflows. */
+static inline int bucket_of(const raster *g, double wx, double wy, double px, double py,
+                            int64_t *column, int64_t *row)
 {
     double u = px * g->sx, v = py * g->sy;
-    int ok = (u >= (double)g->j0) & (u < (double)(g->j0 + g->nx)) & (v >= (double)g->i0) &
-             (v < (double)(g->i0 + g->ny));
-    if (!ok) return -1;
+    int ok = (u >= (double)g->j0) & (u < (double)(g->j0 + g->fx)) & (v >= (double)g->i0) &
+             (v < (double)(g->i0 + g->fy));
+    if (!ok) return 0;
     int64_t j = (int64_t)u, i = (int64_t)v;
     j -= (double)j * wx > px;
     i -= (double)i * wy > py;
-    return (j < g->j0) | (i < g->i0) ? -1 : (i - g->i0) * g->nx + (j - g->j0);
+    if ((j < g->j0) | (i < g->i0)) return 0;
+    *column = g->column[j - g->j0];
+    *row = g->row[i - g->i0];
+    return 1;
+}
+
+static inline void fetch(const int64_t *record, int32_t code)
+{
+    const char *p = (const char *)(record + (-2 - (int64_t)code));
+    PREFETCH(p);
+    PREFETCH(p + 64);
 }
 
 WIDE API void gk_locate(const double *x, const double *y, int32_t *out, int64_t n, const raster *g,
-                   const int32_t *code, const int64_t *record)
+                        const int32_t *code, const int64_t *record)
 {
     int64_t bucket[BLOCK];
     int32_t wait[BLOCK];
@@ -351,19 +380,16 @@ WIDE API void gk_locate(const double *x, const double *y, int32_t *out, int64_t 
         const double *px = x + s, *py = y + s;
         int32_t *o = out + s;
         for (int i = 0; i < m; i++) {
-            bucket[i] = bucket_of(&r, wx, wy, px[i], py[i]);
-            PREFETCH(code + (bucket[i] < 0 ? 0 : bucket[i]));
+            int64_t column, row;
+            int ok = bucket_of(&r, wx, wy, px[i], py[i], &column, &row);
+            bucket[i] = ok ? row * r.nx + column : 0; /* the first bucket is empty */
+            PREFETCH(code + bucket[i]);
         }
         for (int i = 0; i < m; i++) {
-            int32_t c = bucket[i] < 0 ? OUTSIDE : code[bucket[i]];
-            o[i] = c;
+            o[i] = code[bucket[i]];
             wait[waiting] = i;
-            if (c < OUTSIDE) {
-                const char *w = (const char *)(record + (-2 - (int64_t)c));
-                PREFETCH(w);
-                PREFETCH(w + 64);
-                PREFETCH(w + 128);
-                PREFETCH(w + 192);
+            if (o[i] < OUTSIDE) {
+                fetch(record, o[i]);
                 waiting++;
             }
         }
@@ -377,204 +403,253 @@ WIDE API void gk_locate(const double *x, const double *y, int32_t *out, int64_t 
 API int32_t gk_locate_one(double x, double y, const raster *g, const int32_t *code,
                           const int64_t *record)
 {
-    int64_t q = bucket_of(g, 1 / g->sx, 1 / g->sy, x, y);
-    int32_t c = q < 0 ? OUTSIDE : code[q];
+    int64_t column, row;
+    if (!bucket_of(g, 1 / g->sx, 1 / g->sy, x, y, &column, &row)) return OUTSIDE;
+    int32_t c = code[row * g->nx + column];
     return c < OUTSIDE ? settle(record + (-2 - (int64_t)c), x, y) : c;
 }
 
 /* ---- border near a point ----------------------------------------------------------------- */
 
+/* The nearest cell but one, as far as it is found. */
 typedef struct {
-    double border2;      /* squared distance to the nearest edge, or the square of the reach */
-    double other2;       /* squared distance to the nearest cell but the owner */
-    double qx, qy;       /* where that is */
-    int32_t other;       /* that cell, -1: none */
-    int hit;             /* an edge within the reach was found */
-} nearby;
+    double d2;     /* its squared distance, or that of the farthest that counts */
+    double qx, qy; /* where it is nearest */
+    int32_t cell;  /* NONE: none yet */
+    int32_t but;   /* the cell that does not count */
+} nearest;
+
+#define NONE (-1)
 
 /* Rounding must not hide a bucket that holds an equal distance. */
-static inline double limit2(const nearby *best)
+#define SLACK (1 + 1e-12)
+
+/* Squared distance from p to an edge: how far beyond its ends and how far aside, both times its
+ * length, which saves branches. */
+static inline double apart2(double ax, double ay, double bx, double by, double px, double py)
 {
-    return most(best->border2, best->other2) * (1 + 1e-12);
+    double dx = bx - ax, dy = by - ay, ex = px - ax, ey = py - ay;
+    double along = ex * dx + ey * dy, length2 = dx * dx + dy * dy, aside = ex * dy - ey * dx;
+    double past = fabs(along - 0.5 * length2) - 0.5 * length2, beyond = 0.5 * (past + fabs(past));
+    return (beyond * beyond + aside * aside) / length2;
 }
 
-static inline void offer(nearby *best, double d2, double qx, double qy, int32_t cell,
-                         int32_t owner)
+/* The less of `best2` and the squared distance to the nearest edge of a record. */
+static inline double edge2(const int64_t *record, double px, double py, double best2)
 {
-    if (cell < 0 || cell == owner || d2 > best->other2) return;
+    int64_t n = record[0] >> 48;
+    const double *ax = (const double *)(record + 1), *ay = ax + n, *bx = ay + n, *by = bx + n;
+    for (int64_t k = 0; k < n; k++)
+        best2 = least(apart2(ax[k], ay[k], bx[k], by[k], px, py), best2);
+    return best2;
+}
+
+static inline void offer(nearest *best, double d2, double qx, double qy, int32_t cell)
+{
+    if (cell < 0 || cell == best->but || d2 > best->d2) return;
     /* Equal distances go east, then north, then to the first cell. */
-    int better = d2 < best->other2 || best->other < 0 || qx > best->qx ||
-                 (qx == best->qx && (qy > best->qy || (qy == best->qy && cell < best->other)));
-    if (better) {
-        best->other2 = d2;
-        best->qx = qx;
-        best->qy = qy;
-        best->other = cell;
-    }
+    int better = d2 < best->d2 || best->cell == NONE || qx > best->qx ||
+                 (qx == best->qx && (qy > best->qy || (qy == best->qy && cell < best->cell)));
+    if (better) *best = (nearest){d2, qx, qy, cell, best->but};
 }
 
-#define CHUNK 32
-
-static inline void scan(const int64_t *record, double px, double py, int32_t owner, nearby *best)
+static void cells_of(const int64_t *record, double px, double py, nearest *best)
 {
     int64_t n = record[0] >> 48;
     const double *ax = (const double *)(record + 1), *ay = ax + n, *bx = ay + n, *by = bx + n;
     const int64_t *sides = record + 1 + 4 * n;
-    double d2[CHUNK], qx[CHUNK], qy[CHUNK];
-    for (int64_t s = 0; s < n; s += CHUNK, ax += CHUNK, ay += CHUNK, bx += CHUNK, by += CHUNK) {
-        int m = n - s < CHUNK ? (int)(n - s) : CHUNK;
-        double nearest = INFINITY;
-        for (int k = 0; k < m; k++) {
-            double dx = bx[k] - ax[k], dy = by[k] - ay[k];
-            double t = ((px - ax[k]) * dx + (py - ay[k]) * dy) / (dx * dx + dy * dy);
-            double fx = ax[k] + t * dx, fy = ay[k] + t * dy;
-            fx = t >= 1 ? bx[k] : fx;
-            fy = t >= 1 ? by[k] : fy;
-            fx = t <= 0 ? ax[k] : fx;
-            fy = t <= 0 ? ay[k] : fy;
-            qx[k] = fx;
-            qy[k] = fy;
-            d2[k] = (px - fx) * (px - fx) + (py - fy) * (py - fy);
-        }
-        for (int k = 0; k < m; k++) nearest = least(nearest, d2[k]);
-        if (nearest <= best->border2) {
-            best->border2 = nearest;
-            best->hit = 1;
-        }
-        if (nearest > best->other2) continue;
-        for (int k = 0; k < m; k++) {
-            if (d2[k] > best->other2) continue;
-            offer(best, d2[k], qx[k], qy[k], (int32_t)((uint64_t)sides[s + k] >> 33) - 1, owner);
-            offer(best, d2[k], qx[k], qy[k], (int32_t)((sides[s + k] >> 2) & 0x7fffffff) - 1, owner);
-        }
+    for (int64_t k = 0; k < n; k++) {
+        double d2 = apart2(ax[k], ay[k], bx[k], by[k], px, py);
+        if (d2 > best->d2) continue;
+        double dx = bx[k] - ax[k], dy = by[k] - ay[k];
+        double t = ((px - ax[k]) * dx + (py - ay[k]) * dy) / (dx * dx + dy * dy);
+        double qx = t <= 0 ? ax[k] : t >= 1 ? bx[k] : ax[k] + t * dx;
+        double qy = t <= 0 ? ay[k] : t >= 1 ? by[k] : ay[k] + t * dy;
+        offer(best, d2, qx, qy, (int32_t)((uint64_t)sides[k] >> 33) - 1);
+        offer(best, d2, qx, qy, (int32_t)((sides[k] >> 2) & 0x7fffffff) - 1);
     }
 }
 
-/* The buckets within reach of a point: columns j0..j1, rows i0..i1, around (jc, ic). */
 typedef struct {
-    int64_t j0, j1, i0, i1, jc, ic;
-} window;
+    const raster *g;
+    double wx, wy;
+    const int32_t *code;
+    const int64_t *record;
+} place;
 
-/* 0 when the window lies outside the raster. */
-static inline int window_of(const raster *g, double px, double py, double r, window *w)
+/* Go through the buckets within `r` of a point, row by row outwards, that may hold something nearer:
+ * edges, or cells where `best` is given. Without `all` the bucket (jc, ic) of the
+ * point and its neighbours are left out. Returns the squared distance to the nearest edge. */
+INSIDE double search(const place *at, double px, double py, double r, int64_t jc, int64_t ic,
+                            int all, double best2, nearest *best)
 {
-    double u0 = floor((px - r) * g->sx - 1e-6), u1 = floor((px + r) * g->sx + 1e-6);
-    double v0 = floor((py - r) * g->sy - 1e-6), v1 = floor((py + r) * g->sy + 1e-6);
-    double last_x = (double)(g->nx - 1 + g->j0), last_y = (double)(g->ny - 1 + g->i0);
-    if (!(u1 >= (double)g->j0 && u0 <= last_x && v1 >= (double)g->i0 && v0 <= last_y)) return 0;
-    w->j0 = (int64_t)most(u0, (double)g->j0) - g->j0;
-    w->j1 = (int64_t)least(u1, last_x) - g->j0;
-    w->i0 = (int64_t)most(v0, (double)g->i0) - g->i0;
-    w->i1 = (int64_t)least(v1, last_y) - g->i0;
-    w->jc = clamp((int64_t)floor(px * g->sx) - g->j0, w->j0, w->j1);
-    w->ic = clamp((int64_t)floor(py * g->sy) - g->i0, w->i0, w->i1);
-    return 1;
+    const raster *g = at->g;
+    double slack = 1e-6 + 1e-15 * (fabs(px * g->sx) + fabs(py * g->sy));
+    double half = least(sqrt((best ? best->d2 : best2) * SLACK), r);
+    int64_t i0 = row_of(g, (py - half) * g->sy - slack), i1 = row_of(g, (py + half) * g->sy + slack);
+    int64_t j0 = column_of(g, (px - half) * g->sx - slack);
+    int64_t j1 = column_of(g, (px + half) * g->sx + slack);
+    int64_t rows = ic - i0 > i1 - ic ? ic - i0 : i1 - ic;
+    for (int64_t k = 0; k <= 2 * rows; k++) {
+        int64_t i = ic + ((k & 1) ? -(k + 1) / 2 : k / 2);
+        if (i < i0 || i > i1) continue;
+        double ey = most(0, most(g->y[i] - py, py - g->y[i + 1]));
+        const int32_t *row = at->code + i * g->nx;
+        for (int64_t j = j0; j <= j1; j++) {
+            if (row[j] >= OUTSIDE) continue;
+            if (!all && k < 3 && j >= jc - 1 && j <= jc + 1) continue;
+            double ex = most(0, most(g->x[j] - px, px - g->x[j + 1]));
+            if (ex * ex + ey * ey > (best ? best->d2 : best2) * SLACK) continue;
+            const int64_t *record = at->record + (-2 - (int64_t)row[j]);
+            if (best) cells_of(record, px, py, best);
+            else best2 = edge2(record, px, py, best2);
+        }
+    }
+    return best2;
 }
 
-/* Scan the buckets beyond the eight neighbours, row by row outwards, while they may still hold
- * something nearer. */
-static void scan_far(const raster *g, double wx, double wy, const int32_t *code,
-                     const int64_t *record, const window *w, double px, double py, int32_t owner,
-                     nearby *best)
+/* The nearest cell but one within r of a point. */
+static nearest nearest_cell(const place *at, double px, double py, double r, int64_t jc, int64_t ic,
+                            int32_t but)
 {
-    double x0 = (double)(g->j0 + w->jc) * wx, y0 = (double)(g->i0 + w->ic) * wy;
-    double free_x = least(px - (x0 - wx), x0 + 2 * wx - px);
-    double free_y = least(py - (y0 - wy), y0 + 2 * wy - py), free = least(free_x, free_y);
-    if (free > 0 && free * free > limit2(best)) return;
-    int64_t rows = w->ic - w->i0 > w->i1 - w->ic ? w->ic - w->i0 : w->i1 - w->ic;
-    for (int64_t k = 0; k <= 2 * rows; k++) {
-        int64_t i = w->ic + ((k & 1) ? -(k + 1) / 2 : k / 2), near_row = k < 3;
-        if (i < w->i0 || i > w->i1) continue;
-        double low = (double)(g->i0 + i) * wy, ey = most(0, most(low - py, py - (low + wy)));
-        double rest = limit2(best) - ey * ey;
-        if (rest < 0) continue;
-        double half = sqrt(rest);
-        int64_t from = (int64_t)floor((px - half) * g->sx - 1e-6) - g->j0;
-        int64_t to = (int64_t)floor((px + half) * g->sx + 1e-6) - g->j0;
-        from = from < w->j0 ? w->j0 : from;
-        to = to > w->j1 ? w->j1 : to;
-        const int32_t *row = code + i * g->nx;
-        for (int64_t j = from; j <= to; j++) {
-            if (row[j] >= OUTSIDE || (near_row && j >= w->jc - 1 && j <= w->jc + 1)) continue;
-            double left = (double)(g->j0 + j) * wx, ex = most(0, most(left - px, px - (left + wx)));
-            if (ex * ex + ey * ey > limit2(best)) continue;
-            scan(record + (-2 - (int64_t)row[j]), px, py, owner, best);
+    nearest best = {r * r, 0, 0, NONE, but};
+    search(at, px, py, r, jc, ic, 1, 0, &best);
+    return best;
+}
+
+#define GROUP 32
+
+/* What is known of a group of points: column and row of the bucket, or of the nearest one, and
+ * whether its eight neighbours are there; squared distance to the nearest edge; neighbours that
+ * may hold something nearer, and for which point. */
+typedef struct {
+    int64_t column[GROUP], row[GROUP];
+    double best2[GROUP];
+    int32_t code[GROUP], wait[GROUP * 8 + 1];
+    uint8_t inner[GROUP], point[GROUP * 8 + 1];
+} group;
+
+static inline void fetch_buckets(const place *at, const double *x, const double *y, int m, group *a)
+{
+    const raster *g = at->g;
+    for (int k = 0; k < m; k++) {
+        int64_t j, i;
+        a->inner[k] = 0;
+        a->code[k] = OUTSIDE;
+        if (bucket_of(g, at->wx, at->wy, x[k], y[k], &j, &i)) {
+            a->inner[k] = (j >= 1) & (j < g->nx - 1) & (i >= 1) & (i < g->ny - 1);
+            const int32_t *c = at->code + i * g->nx + j;
+            PREFETCH(c);
+            if (a->inner[k]) {
+                PREFETCH(c - g->nx);
+                PREFETCH(c + g->nx);
+            }
+        } else {
+            j = column_of(g, x[k] * g->sx);
+            i = row_of(g, y[k] * g->sy);
         }
+        a->column[k] = j;
+        a->row[k] = i;
+    }
+    for (int k = 0; k < m; k++) {
+        if (!a->inner[k]) continue; /* the outermost buckets are empty */
+        a->code[k] = at->code[a->row[k] * g->nx + a->column[k]];
+        if (a->code[k] < OUTSIDE) fetch(at->record, a->code[k]);
     }
 }
 
-#define GROUP 64
-
-/* For each point: distance to the nearest edge within `reach` (NaN beyond), the nearest cell other
- * than `owner` within `near_m` (-1: none) and the distance to it (NaN). A group of points goes
- * together, its own buckets first, then their neighbours, so that memory is fetched ahead. */
-WIDE API void gk_border(const double *x, const double *y, const int32_t *owner, int64_t n,
-                   const raster *g, const int32_t *code, const int64_t *record, double reach,
-                   double near_m, double *border, int32_t *other, double *gap)
+/* Squared distance to the nearest edge, as far as the own bucket and its neighbours tell. One kind
+ * of work at a time for all points: no branch waits for a division. */
+INSIDE void near_edges(const place *at, const double *x, const double *y, int m, group *a)
 {
-    const double wx = 1 / g->sx, wy = 1 / g->sy, r = most(reach, near_m);
-    window around[GROUP];
-    nearby best[GROUP];
-    int inside[GROUP], wait[GROUP * 8], at_point[GROUP * 8];
-    double apart[GROUP * 8];
-    for (int64_t s = 0; s < n; s += GROUP) {
-        int m = n - s < GROUP ? (int)(n - s) : GROUP, waiting = 0;
-        for (int k = 0; k < m; k++) {
-            window *w = around + k;
-            best[k] = (nearby){reach * reach, near_m * near_m, 0, 0, -1, 0};
-            inside[k] = window_of(g, x[s + k], y[s + k], r, w);
-            for (int64_t i = w->ic - 1; inside[k] && i <= w->ic + 1; i++)
-                if (i >= w->i0 && i <= w->i1) PREFETCH(code + i * g->nx + w->jc);
-        }
-        for (int k = 0; k < m; k++) {
-            int32_t c = inside[k] ? code[around[k].ic * g->nx + around[k].jc] : OUTSIDE;
-            if (c >= OUTSIDE) continue;
-            const char *p = (const char *)(record + (-2 - (int64_t)c));
-            PREFETCH(p);
-            PREFETCH(p + 64);
-            PREFETCH(p + 128);
-        }
-        for (int k = 0; k < m; k++) {
-            const window *w = around + k;
-            double px = x[s + k], py = y[s + k];
-            if (!inside[k]) continue;
-            int32_t c = code[w->ic * g->nx + w->jc];
-            if (c < OUTSIDE) scan(record + (-2 - (int64_t)c), px, py, owner[s + k], best + k);
-            double x0 = (double)(g->j0 + w->jc) * wx, y0 = (double)(g->i0 + w->ic) * wy;
-            double cut = limit2(best + k), ex[3], ey[3];
-            ex[0] = most(0, px - x0), ex[1] = most(0, most(x0 - px, px - (x0 + wx)));
-            ey[0] = most(0, py - y0), ey[1] = most(0, most(y0 - py, py - (y0 + wy)));
-            ex[2] = most(0, x0 + wx - px), ey[2] = most(0, y0 + wy - py);
-            for (int a = 0; a < 3; a++) {
-                int64_t i = w->ic - 1 + a;
-                if (i < w->i0 || i > w->i1 || ey[a] * ey[a] > cut) continue;
-                for (int b = 0; b < 3; b++) {
-                    int64_t j = w->jc - 1 + b;
-                    double d2 = ex[b] * ex[b] + ey[a] * ey[a];
-                    if (d2 > cut || j < w->j0 || j > w->j1 || (a == 1 && b == 1)) continue;
-                    int32_t next = code[i * g->nx + j];
-                    if (next >= OUTSIDE) continue;
-                    const char *p = (const char *)(record + (-2 - (int64_t)next));
-                    PREFETCH(p);
-                    PREFETCH(p + 64);
-                    wait[waiting] = -2 - next;
-                    at_point[waiting] = k;
-                    apart[waiting++] = d2;
-                }
+    const raster *g = at->g;
+    int waiting = 0;
+    for (int k = 0; k < m; k++)
+        if (a->code[k] < OUTSIDE)
+            a->best2[k] = edge2(at->record + (-2 - (int64_t)a->code[k]), x[k], y[k], a->best2[k]);
+    for (int k = 0; k < m; k++) {
+        if (!a->inner[k]) continue;
+        int64_t j = a->column[k], i = a->row[k];
+        double px = x[k], py = y[k], best2 = a->best2[k];
+        double ex[3] = {px - g->x[j], 0, g->x[j + 1] - px}, cut = best2 * SLACK;
+        double ey[3] = {py - g->y[i], 0, g->y[i + 1] - py};
+        int before = waiting;
+        for (int b = 0; b < 3; b++) {
+            const int32_t *row = at->code + (i + b - 1) * g->nx + j - 1;
+            for (int c = 0; c < 3; c++) {
+                if (b == 1 && c == 1) continue;
+                double gap2 = ex[c] * ex[c] + ey[b] * ey[b];
+                a->wait[waiting] = row[c];
+                a->point[waiting] = (uint8_t)k;
+                waiting += (row[c] < OUTSIDE) & (gap2 <= cut);
             }
         }
-        for (int v = 0; v < waiting; v++) {
-            int k = at_point[v];
-            if (apart[v] <= limit2(best + k))
-                scan(record + wait[v], x[s + k], y[s + k], owner[s + k], best + k);
-        }
+        for (int v = before; v < waiting; v++) fetch(at->record, a->wait[v]);
+    }
+    for (int v = 0; v < waiting; v++) {
+        int k = a->point[v];
+        a->best2[k] = edge2(at->record + (-2 - (int64_t)a->wait[v]), x[k], y[k], a->best2[k]);
+    }
+}
+
+/* Squared distance to the nearest edge, whole: beyond the neighbours too where it may lie there. */
+static inline double border2(const place *at, const group *a, int k, double px, double py, double r)
+{
+    const raster *g = at->g;
+    int64_t j = a->column[k], i = a->row[k];
+    if (a->inner[k]) {
+        double free_x = least(px - g->x[j - 1], g->x[j + 2] - px);
+        double free_y = least(py - g->y[i - 1], g->y[i + 2] - py), free = least(free_x, free_y);
+        if (free * free > a->best2[k] * SLACK) return a->best2[k];
+    }
+    return search(at, px, py, r, j, i, !a->inner[k], a->best2[k], 0);
+}
+
+/* Everything that is asked of a point, `limits` being the reach of the border, how near a cell takes
+ * a point outside, how near another cell makes one ambiguous, and how near a border is on it.
+ *
+ * owner: with `given` the cells that hold the points, else found (OVERLAP: several, the rest is not
+ * answered); outside all, the nearest within limits[1]. way: 0 inside, 1 on a border, 2 near, 3
+ * outside. border: distance to the nearest edge, NaN beyond the reach. distance: to the owner, NaN
+ * without. other: the nearest cell but the owner within limits[2].
+ *
+ * A cell that does not hold the point is no nearer than the nearest edge, so that few points need
+ * the search for it. */
+WIDE API void gk_find(const double *x, const double *y, int64_t n, const raster *g,
+                      const int32_t *code, const int64_t *record, const double *limits, int given,
+                      int32_t *owner, int8_t *way, double *border, double *distance, int32_t *other)
+{
+    const place at = {g, 1 / g->sx, 1 / g->sy, code, record};
+    const double reach = limits[0], near_m = limits[1], ambiguous = limits[2], on = limits[3];
+    const double most2 = nextafter(reach * reach, INFINITY);
+    group a;
+    for (int64_t s = 0; s < n; s += GROUP) {
+        int m = n - s < GROUP ? (int)(n - s) : GROUP;
+        fetch_buckets(&at, x + s, y + s, m, &a);
         for (int k = 0; k < m; k++) {
-            int64_t at = s + k;
-            if (inside[k])
-                scan_far(g, wx, wy, code, record, around + k, x[at], y[at], owner[at], best + k);
-            border[at] = best[k].hit ? sqrt(best[k].border2) : NAN;
-            other[at] = best[k].other;
-            gap[at] = best[k].other < 0 ? NAN : sqrt(best[k].other2);
+            a.best2[k] = most2;
+            if (given) continue;
+            int32_t c = a.code[k];
+            owner[s + k] = c < OUTSIDE ? settle(record + (-2 - (int64_t)c), x[s + k], y[s + k]) : c;
+        }
+        near_edges(&at, x + s, y + s, m, &a);
+        for (int k = 0; k < m; k++) {
+            int64_t q = s + k, j = a.column[k], i = a.row[k];
+            double px = x[q], py = y[q], b2 = border2(&at, &a, k, px, py, reach);
+            int found = b2 <= reach * reach, held = owner[q] != OUTSIDE;
+            border[q] = found ? sqrt(b2) : NAN;
+            other[q] = NONE;
+            way[q] = held ? border[q] <= on : 3;
+            distance[q] = held ? 0 : NAN;
+            if (owner[q] == OVERLAP) continue;
+            if (!held && (found ? b2 <= near_m * near_m : near_m > reach)) {
+                nearest best = nearest_cell(&at, px, py, near_m, j, i, NONE);
+                owner[q] = best.cell;
+                way[q] = best.cell == NONE ? 3 : 2;
+                distance[q] = best.cell == NONE ? NAN : sqrt(best.d2);
+            }
+            if (owner[q] != OUTSIDE && (found ? b2 <= ambiguous * ambiguous : ambiguous > reach))
+                other[q] = nearest_cell(&at, px, py, ambiguous, j, i, owner[q]).cell;
         }
     }
 }

@@ -22,7 +22,7 @@ from ..messages import message
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .raster import Raster, Rings
+    from .raster import Found, Raster, Rings
 
 __all__ = ["Native", "library"]
 
@@ -33,12 +33,9 @@ EDGE = np.dtype(
 
 class _Raster(ctypes.Structure):
     _fields_ = (
-        ("sx", ctypes.c_double),
-        ("sy", ctypes.c_double),
-        ("j0", ctypes.c_int64),
-        ("i0", ctypes.c_int64),
-        ("nx", ctypes.c_int64),
-        ("ny", ctypes.c_int64),
+        *((name, ctypes.c_double) for name in ("sx", "sy")),
+        *((name, ctypes.c_int64) for name in ("j0", "i0", "fx", "fy", "nx", "ny")),
+        *((name, ctypes.c_void_p) for name in ("column", "row", "x", "y")),
     )
 
 
@@ -68,7 +65,10 @@ def _declared(lib: ctypes.CDLL) -> ctypes.CDLL:
         "gk_fill": (ctypes.c_int, [address, number] + [address] * 5),
         "gk_locate": (None, [address] * 3 + [number] + [address] * 3),
         "gk_locate_one": (ctypes.c_int32, [real, real] + [address] * 3),
-        "gk_border": (None, [address] * 3 + [number] + [address] * 3 + [real] * 2 + [address] * 3),
+        "gk_find": (
+            None,
+            [address] * 2 + [number] + [address] * 4 + [ctypes.c_int] + [address] * 5,
+        ),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(lib, name)
@@ -77,7 +77,11 @@ def _declared(lib: ctypes.CDLL) -> ctypes.CDLL:
 
 
 def _struct(raster: Raster) -> _Raster:
-    return _Raster(raster.sx, raster.sy, raster.j0, raster.i0, raster.nx, raster.ny)
+    """Return the raster as the library sees it; the arrays must outlive it."""
+    g = raster
+    fine = len(g.column), len(g.row)
+    tables = (_at(a) for a in (g.column, g.row, g.x, g.y))
+    return _Raster(g.sx, g.sy, g.j0, g.i0, *fine, g.nx, g.ny, *tables)
 
 
 def _at(array: NDArray[Any]) -> int:
@@ -152,27 +156,17 @@ class Native:
         owner: int = self._one(x, y, *self._index)
         return owner
 
-    def border(
+    def find(
         self,
         x: NDArray[np.float64],
         y: NDArray[np.float64],
-        owner: NDArray[np.int32],
-        reach: float,
-        near: float,
-    ) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.float64]]:
-        """Return distance to the border, nearest other cell, and the distance to it."""
-        n = len(x)
-        border, other, gap = np.empty(n), np.empty(n, np.int32), np.empty(n)
-        self._lib.gk_border(
-            _at(x),
-            _at(y),
-            _at(owner),
-            n,
-            *self._index,
-            reach,
-            near,
-            _at(border),
-            _at(other),
-            _at(gap),
+        limits: tuple[float, float, float, float],
+        found: Found,
+        *,
+        given: bool,
+    ) -> None:
+        """Write everything that is asked of each point to `found`; see `Found`."""
+        four = np.array(limits)
+        self._lib.gk_find(
+            _at(x), _at(y), len(x), *self._index, _at(four), int(given), *map(_at, found)
         )
-        return border, other, gap

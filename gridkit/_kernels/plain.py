@@ -13,9 +13,11 @@ from .exact import right_or_on, turn
 from .native import EDGE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
-    from .raster import Raster, Rings
+    from .raster import Found, Raster, Rings
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -103,7 +105,7 @@ class Plain:
         for start in range(0, len(x), _CHUNK):
             part = slice(start, start + _CHUNK)
             bucket = self._bucket(x[part], y[part])
-            found = np.where(bucket < 0, _OUTSIDE, self.code[bucket])
+            found = self.code[bucket]
             wait = np.flatnonzero(found < _OUTSIDE)
             at = -2 - found[wait].astype(np.int64)
             found[wait] = self._settle(x[part][wait], y[part][wait], at)
@@ -124,10 +126,14 @@ class Plain:
             i -= i / g.sy > y
             j -= g.j0
             i -= g.i0
-            ok = (j >= 0) & (j < g.nx) & (i >= 0) & (i < g.ny)
-            i *= g.nx
-            i += j
-        bucket: Ints = np.where(ok, i, -1.0).astype(np.int64)
+            ok = (j >= 0) & (j < len(g.column)) & (i >= 0) & (i < len(g.row))
+            # Outside, fine column and row 0 stand in: their bucket is empty.
+            j *= ok
+            i *= ok
+        np.nan_to_num(j, copy=False)
+        np.nan_to_num(i, copy=False)
+        bucket: Ints = g.row[i.astype(np.int64)].astype(np.int64) * g.nx
+        bucket += g.column[j.astype(np.int64)]
         return bucket
 
     def _settle(self, x: Floats, y: Floats, at: Ints) -> NDArray[np.int32]:
@@ -154,32 +160,62 @@ class Plain:
         answer[order] = np.where(total == 0, _OUTSIDE, owner)
         return answer
 
-    def border(
-        self, x: Floats, y: Floats, owner: NDArray[np.int32], reach: float, near: float
-    ) -> tuple[Floats, NDArray[np.int32], Floats]:
-        """Return distance to the border, nearest other cell, and the distance to it."""
-        border, gap = np.full(len(x), np.nan), np.full(len(x), np.nan)
-        other = np.full(len(x), -1, np.int32)
-        lost = ~(np.isfinite(x) & np.isfinite(y))
-        window = self._window(np.where(lost, np.inf, x), y, max(reach, near))
+    def find(
+        self,
+        x: Floats,
+        y: Floats,
+        limits: tuple[float, float, float, float],
+        found: Found,
+        *,
+        given: bool,
+    ) -> None:
+        """Write everything that is asked of each point to `found`; see `Found`."""
+        reach, near, ambiguous, on = limits
+        if not given:
+            self.locate(x, y, found.owner)
+        owner, border = found.owner, found.border_m
+        for part, pairs in self._pairs(x, y, reach):
+            border2 = np.full(len(x[part]), np.inf)
+            apart2 = self._apart2(x[part][pairs[0]], y[part][pairs[0]], pairs)
+            np.minimum.at(border2, pairs[0], apart2)
+            border[part] = np.where(border2 <= reach * reach, np.sqrt(border2), np.nan)
+        held = owner != _OUTSIDE
+        found.way[:] = np.where(held, border <= on, 3)
+        found.distance_m[:] = np.where(held, 0.0, np.nan)
+        out = np.flatnonzero(~held)
+        nearest, gap = self._nearest_cell(x[out], y[out], near, owner[out])
+        owner[out], found.distance_m[out] = nearest, gap
+        found.way[out[nearest >= 0]] = 2
+        found.other[:] = -1
+        beside = np.flatnonzero((owner >= 0) & ~(border > ambiguous))
+        found.other[beside], _ = self._nearest_cell(x[beside], y[beside], ambiguous, owner[beside])
+
+    def _pairs(self, x: Floats, y: Floats, r: float) -> Iterator[tuple[slice, tuple[Ints, ...]]]:
+        """Yield parts of the points, each with pairs of point and edge within r, and maybe beyond.
+
+        A pair is the number of the point in the part, the edge's first word and its stride.
+        """
+        window = self._window(x, y, r)
         buckets = np.cumsum(window[2] * window[3])
         cuts = np.searchsorted(buckets, np.arange(0, buckets.max(initial=0), _PAIRS), side="right")
         for start, stop in itertools.pairwise([0, *np.unique(cuts[cuts > 0]).tolist(), len(x)]):
             part = slice(start, stop)
-            pairs = self._near_edges(tuple(axis[part] for axis in window))
-            border[part], other[part], gap[part] = self._nearest(
-                x[part], y[part], owner[part], pairs, (reach, near)
-            )
-        return border, other, gap
+            yield part, self._near_edges(tuple(axis[part] for axis in window))
 
     def _window(self, x: Floats, y: Floats, r: float) -> tuple[Ints, ...]:
         """Return first column and row of the buckets within r of each point, and how many."""
         g = self.raster
-        j0, j1 = _span((x - r) * g.sx, (x + r) * g.sx, g.j0, g.nx)
-        i0, i1 = _span((y - r) * g.sy, (y + r) * g.sy, g.i0, g.ny)
-        return j0, i0, np.maximum(j1 - j0 + 1, 0), np.maximum(i1 - i0 + 1, 0)
+        with np.errstate(invalid="ignore"):
+            slack = 1e-6 + 1e-15 * (np.abs(x * g.sx) + np.abs(y * g.sy))
+            j0 = _part(g.column, (x - r) * g.sx - slack, g.j0)
+            j1 = _part(g.column, (x + r) * g.sx + slack, g.j0)
+            i0 = _part(g.row, (y - r) * g.sy - slack, g.i0)
+            i1 = _part(g.row, (y + r) * g.sy + slack, g.i0)
+        # What is not finite has no window.
+        wild = ~(np.isfinite(x) & np.isfinite(y))
+        return j0, i0, np.where(wild, 0, j1 - j0 + 1), np.where(wild, 0, i1 - i0 + 1)
 
-    def _near_edges(self, window: tuple[Ints, ...]) -> tuple[Ints, Ints, Ints]:
+    def _near_edges(self, window: tuple[Ints, ...]) -> tuple[Ints, ...]:
         """Return pairs of point and edge in the window's buckets: its first word and stride."""
         j0, i0, wide, high = window
         point, nth = _expand(wide * high)
@@ -191,41 +227,49 @@ class Plain:
         pair, nth = _expand(n)
         return point[pair], at[pair] + 1 + nth, n[pair]
 
-    def _nearest(
-        self,
-        x: Floats,
-        y: Floats,
-        owner: NDArray[np.int32],
-        pairs: tuple[Ints, Ints, Ints],
-        limits: tuple[float, float],
-    ) -> tuple[Floats, NDArray[np.int32], Floats]:
-        point, word, n = pairs
-        reach, near = limits
-        qx, qy, d2 = self._foot(x[point], y[point], word, n)
-        border2 = np.full(len(x), np.inf)
-        np.minimum.at(border2, point, d2)
-        border = np.where(border2 <= reach * reach, np.sqrt(border2), np.nan)
-        sides = self.record[word + 4 * n]
-        cell = np.concatenate([_right(sides), _left(sides)]) - 1
-        point, d2 = np.tile(point, 2), np.tile(d2, 2)
-        qx, qy = np.tile(qx, 2), np.tile(qy, 2)
-        fit = (cell >= 0) & (cell != owner[point]) & (d2 <= near * near)
-        # Equal distances go east, then north, then to the first cell.
-        order = np.lexsort((cell[fit], -qy[fit], -qx[fit], d2[fit], point[fit]))
-        first = np.flatnonzero(fit)[order]
-        first = first[np.r_[True, point[first][1:] != point[first][:-1]]] if len(first) else first
-        other, gap = np.full(len(x), -1, np.int32), np.full(len(x), np.nan)
-        other[point[first]], gap[point[first]] = cell[first], np.sqrt(d2[first])
-        return border, other, gap
+    def _nearest_cell(
+        self, x: Floats, y: Floats, r: float, but: NDArray[np.int32]
+    ) -> tuple[NDArray[np.int32], Floats]:
+        """Return the nearest cell but one within r of each point, and the distance to it."""
+        nearest, gap = np.full(len(x), -1, np.int32), np.full(len(x), np.nan)
+        for part, pairs in self._pairs(x, y, r):
+            point, word, n = pairs
+            px, py = x[part][point], y[part][point]
+            d2 = self._apart2(px, py, pairs)
+            near = np.flatnonzero(d2 <= r * r)
+            point, d2, sides = point[near], d2[near], self.record[(word + 4 * n)[near]]
+            qx, qy = self._foot(px[near], py[near], word[near], n[near])
+            cell = np.concatenate([_right(sides), _left(sides)]) - 1
+            point, d2, qx, qy = (np.tile(each, 2) for each in (point, d2, qx, qy))
+            fit = (cell >= 0) & (cell != but[part][point])
+            # Equal distances go east, then north, then to the first cell.
+            order = np.lexsort((cell[fit], -qy[fit], -qx[fit], d2[fit], point[fit]))
+            first = np.flatnonzero(fit)[order]
+            first = first[np.diff(point[first], prepend=-1) > 0]
+            nearest[part][point[first]], gap[part][point[first]] = cell[first], np.sqrt(d2[first])
+        return nearest, gap
 
-    def _foot(self, px: Floats, py: Floats, word: Ints, n: Ints) -> tuple[Floats, Floats, Floats]:
-        """Return the nearest point of each edge and its squared distance."""
-        ax, ay, bx, by = (self._real[word + c * n] for c in range(4))
+    def _ends(self, word: Ints, n: Ints) -> tuple[Floats, ...]:
+        return tuple(self._real[word + c * n] for c in range(4))
+
+    def _apart2(self, px: Floats, py: Floats, pairs: tuple[Ints, ...]) -> Floats:
+        """Return squared distances to edges, from how far beyond the ends and aside points are."""
+        ax, ay, bx, by = self._ends(*pairs[1:])
+        dx, dy, ex, ey = bx - ax, by - ay, px - ax, py - ay
+        along, length2, aside = ex * dx + ey * dy, dx * dx + dy * dy, ex * dy - ey * dx
+        past = np.abs(along - 0.5 * length2) - 0.5 * length2
+        beyond = 0.5 * (past + np.abs(past))
+        apart2: Floats = (beyond * beyond + aside * aside) / length2
+        return apart2
+
+    def _foot(self, px: Floats, py: Floats, word: Ints, n: Ints) -> tuple[Floats, Floats]:
+        """Return the nearest point of each edge."""
+        ax, ay, bx, by = self._ends(word, n)
         dx, dy = bx - ax, by - ay
         t = ((px - ax) * dx + (py - ay) * dy) / (dx * dx + dy * dy)
         qx = np.where(t <= 0, ax, np.where(t >= 1, bx, ax + t * dx))
         qy = np.where(t <= 0, ay, np.where(t >= 1, by, ay + t * dy))
-        return qx, qy, (px - qx) * (px - qx) + (py - qy) * (py - qy)
+        return qx, qy
 
 
 def _right(sides: Ints) -> Ints:
@@ -252,11 +296,10 @@ def _expand(count: Ints) -> tuple[Ints, Ints]:
     return index, np.arange(len(index)) - np.repeat(np.cumsum(count) - count, count)
 
 
-def _span(low: Floats, high: Floats, first: int, n: int) -> tuple[Ints, Ints]:
-    """Return first and last bucket from low to high along one axis, within the raster."""
-    start = np.clip(np.floor(low - 1e-6) - first, 0, n)
-    stop = np.clip(np.floor(high + 1e-6) - first, -1, n - 1)
-    return start.astype(np.int64), stop.astype(np.int64)
+def _part(part: NDArray[np.int32], v: Floats, first: int) -> Ints:
+    """Return the bucket column (or row) of places in fine columns from zero, or the nearest."""
+    fine = np.clip(np.nan_to_num(np.floor(v) - first), 0, len(part) - 1)
+    return part[fine.astype(np.int64)].astype(np.int64)
 
 
 def _anticlockwise(a: Floats, ring: Ints, n: int) -> NDArray[np.bool_]:
@@ -310,9 +353,7 @@ def _join_many(
 
 
 def _rows(edges: NDArray[Any], g: Raster) -> tuple[Ints, Ints]:
-    first = np.clip(np.floor(edges["ay"] * g.sy) - g.i0, 0, g.ny - 1).astype(np.int64)
-    last = np.clip(np.floor(edges["by"] * g.sy) - g.i0, 0, g.ny - 1).astype(np.int64)
-    return first, last
+    return _part(g.row, edges["ay"] * g.sy, g.i0), _part(g.row, edges["by"] * g.sy, g.i0)
 
 
 def _touched(edges: NDArray[Any], g: Raster) -> tuple[Ints, Ints]:
@@ -328,39 +369,38 @@ def _touched(edges: NDArray[Any], g: Raster) -> tuple[Ints, Ints]:
 def _columns(edges: NDArray[Any], i: Ints, tall: NDArray[np.bool_], g: Raster) -> tuple[Ints, Ints]:
     u0, u1 = edges["ax"] * g.sx, edges["bx"] * g.sx
     low, high = np.minimum(u0, u1), np.maximum(u0, u1)
-    reach = np.ceil(high).astype(np.int64) - 1 - g.j0
+    reach = _part(g.column, np.ceil(high) - 1, g.j0)
     v0 = edges["ay"] * g.sy
     rise = np.where(tall, edges["by"] * g.sy - v0, 1.0)
-    t0 = np.clip(((g.i0 + i) - v0) / rise, 0, 1)
-    t1 = np.clip(((g.i0 + i + 1) - v0) / rise, 0, 1)
+    t0 = np.clip((g.y[i] * g.sy - v0) / rise, 0, 1)
+    t1 = np.clip((g.y[i + 1] * g.sy - v0) / rise, 0, 1)
     a, b = u0 + t0 * (u1 - u0), u0 + t1 * (u1 - u0)
     slack = 1e-6 + 1e-15 * (np.abs(u0) + np.abs(u1))
     low = np.where(tall, np.maximum(np.minimum(a, b) - slack, low), low)
     high = np.where(tall, np.minimum(np.maximum(a, b) + slack, high), high)
-    from_ = np.clip(np.floor(low) - g.j0, 0, g.nx - 1).astype(np.int64)
-    to = np.minimum(np.clip(np.floor(high) - g.j0, 0, g.nx - 1).astype(np.int64), reach)
-    return np.minimum(from_, to), to
+    to = np.minimum(_part(g.column, high, g.j0), reach)
+    return np.minimum(_part(g.column, low, g.j0), to), to
 
 
 def _corners(edges: NDArray[Any], g: Raster) -> Ints:
     """Sum the steps west of each bucket's lower left corner."""
-    first = np.maximum(np.ceil(edges["ay"] * g.sy).astype(np.int64) - g.i0, 0)
-    stop = np.minimum(np.ceil(edges["by"] * g.sy).astype(np.int64) - g.i0, g.ny)
-    edge, nth = _expand(np.maximum(stop - first, 0))
+    # Lines ay <= y < by.
+    first, stop = np.searchsorted(g.y[:-1], edges["ay"]), np.searchsorted(g.y[:-1], edges["by"])
+    edge, nth = _expand(stop - first)
     i, e = first[edge] + nth, edges[edge]
-    y = (g.i0 + i) / g.sy
+    y = g.y[i]
     x = e["ax"] + (y - e["ay"]) / (e["by"] - e["ay"]) * (e["bx"] - e["ax"])
-    j = np.ceil(x * g.sx).astype(np.int64)
+    j = _part(g.column, x * g.sx, g.j0)
     ends = (e["ax"], e["ay"], e["bx"], e["by"])
-    for back, move in ((1, -1), (0, 1)):
-        moving = np.arange(len(j))
+    # The first line that the edge passes on its west, as far as there are lines.
+    for back, move, last in ((1, -1, 0), (0, 1, g.nx)):
+        moving = np.flatnonzero(j != last)
         while len(moving):
-            at = (j[moving] - back) / g.sx
             ax, ay, bx, by = (c[moving] for c in ends)
-            right = right_or_on(ax, ay, bx, by, at, y[moving])
+            right = right_or_on(ax, ay, bx, by, g.x[j[moving] - back], y[moving])
             moving = moving[right if move < 0 else ~right]
             j[moving] += move
-    j = np.maximum(j - g.j0, 0)
+            moving = moving[j[moving] != last]
     fits = j < g.nx
     corner = np.zeros((g.ny, g.nx), np.int64)
     np.add.at(corner, (i[fits], j[fits]), _step(e[fits]))
@@ -369,7 +409,7 @@ def _corners(edges: NDArray[Any], g: Raster) -> Ints:
 
 def _flags(edges: NDArray[Any], bucket: Ints, g: Raster) -> tuple[Ints, NDArray[np.bool_]]:
     """Return the flag of each edge in its bucket, and whether it counts at the corner."""
-    x, y = (g.j0 + bucket % g.nx) / g.sx, (g.i0 + bucket // g.nx) / g.sy
+    x, y = g.x[bucket % g.nx], g.y[bucket // g.nx]
     spans = np.minimum(edges["ax"], edges["bx"]) <= x
     flag = np.where(spans, np.where(edges["bx"] > edges["ax"], 1, 2), 0)
     below, above = y < edges["ay"], y >= edges["by"]

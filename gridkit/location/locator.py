@@ -19,7 +19,7 @@ import shapely
 from .._kernels.exact import right_or_on
 from .._kernels.native import Native, library
 from .._kernels.plain import Plain
-from .._kernels.raster import Raster, raster_over, rings_of
+from .._kernels.raster import Found, Raster, Rings, raster_over, rings_of
 from ..crs import require_metres
 from ..errors import FileError, GeometryError, GridkitWarning, OptionError, SchemaError, raise_all
 from ..files import atomic_path, require_file
@@ -39,10 +39,13 @@ if TYPE_CHECKING:
 __all__ = ["Locator"]
 
 _MAGIC = b"gridkit locator\n"
-_VERSION = 1
+_VERSION = 2
 _DIGEST = 32
 _BUCKETS = 64.0  # a cell: more make owners faster to find, borders slower, and the index larger
 _ALONE = 50_000  # points below which a second thread costs more than it gives
+REACH_M = 25.0  # how far from a border its distance is told
+FAR_M = 1e6  # the greatest distance that can be asked for
+ON_BORDER_M = 1e-6
 _OVERLAP_M2 = 0.01  # area from which two cells are said to overlap; below it is drawing noise
 
 
@@ -127,7 +130,7 @@ class Locator:
                 "duty": duty,
                 "crs": cells.crs.to_wkt(),
                 "order": order,
-                "digest": _digest(shapes, codes[order]),
+                "digest": _digest(rings, codes[order]),
                 "raster": built.raster,
                 "code": built.code,
                 "record": built.record,
@@ -145,7 +148,9 @@ class Locator:
         # Positions of ranks, with -1 for rank -1; none where the cells came sorted.
         is_sorted = np.array_equal(self._order, np.arange(len(self._order)))
         self._ranked = None if is_sorted else np.append(self._order, np.int32(-1))
-        for array in (self.codes, self._order, state["code"], state["record"]):
+        raster: Raster = state["raster"]
+        tables = (raster.column, raster.row, raster.x, raster.y)
+        for array in (self.codes, self._order, state["code"], state["record"], *tables):
             array.flags.writeable = False
         lib = library()
         parts = state["raster"], state["code"], state["record"]
@@ -181,7 +186,8 @@ class Locator:
     @property
     def nbytes(self) -> int:
         """Bytes of the index."""
-        return int(self._engine.code.nbytes + self._engine.record.nbytes)
+        engine = self._engine
+        return int(engine.code.nbytes + engine.record.nbytes + engine.raster.nbytes)
 
     def locate_xy(self, x: ArrayLike, y: ArrayLike, *, threads: int | None = None) -> Positions:
         """Return for each point the position of its owner among the cells, -1 outside.
@@ -219,36 +225,39 @@ class Locator:
             rank[several] = self._smallest(x[several], y[several])
         return rank
 
-    def border_xy(
-        self, x: Floats, y: Floats, rank: Positions, *, reach_m: float, near_m: float
-    ) -> tuple[Floats, Positions, Floats]:
-        """Return border distances, nearest other cells and the distances to them.
+    def find_xy(self, x: Floats, y: Floats, *, near_m: float, ambiguous_m: float) -> Found:
+        """Return everything that `locate` says of points, cells as ranks.
 
         Parameters
         ----------
         x, y : float arrays (n,)
-        rank : int32 array (n,)
-            Owners as `rank_xy` gives them.
-        reach_m : float
-            Borders beyond are NaN.
+            A point that is not finite is outside.
         near_m : float
-            Other cells beyond are -1.
+            How far outside all cells a point may lie and still take the nearest.
+        ambiguous_m : float
+            How near another cell is named.
 
         Returns
         -------
-        border_m : float array
-        other : int32 array of ranks
-        gap_m : float array
+        Found
+            Five arrays (n,): owner, way, distance to the border and to the owner, other cell.
         """
-        border, gap = np.empty(len(x)), np.empty(len(x))
-        other = np.empty(len(x), np.int32)
+        x, y = _same(x, y)
+        found = Found.empty(len(x))
+        limits = (REACH_M, near_m, ambiguous_m, ON_BORDER_M)
 
         def work(part: slice) -> None:
-            found = self._engine.border(x[part], y[part], rank[part], reach_m, near_m)
-            border[part], other[part], gap[part] = found
+            self._engine.find(x[part], y[part], limits, found.at(part), given=False)
 
         in_parts(work, len(x), None)
-        return border, other, gap
+        several = np.flatnonzero(found.owner == -2)
+        if len(several):
+            px, py, again = x[several], y[several], Found.empty(len(several))
+            again.owner[:] = self._smallest(px, py)
+            self._engine.find(px, py, limits, again, given=True)
+            for whole, part in zip(found, again, strict=True):
+                whole[several] = part
+        return found
 
     def by_rank(self, column: str) -> NDArray[np.object_]:
         """Return ``cell_code`` or ``duty_code`` of the cells in the order of ranks."""
@@ -270,8 +279,8 @@ class Locator:
         """Tell whether the index was made from these codes and shapes, in any order."""
         codes = cells["cell_code"].to_numpy(dtype=object)
         order = np.argsort(codes, kind="stable")
-        shapes = np.asarray(cells.geometry.array)[order]
-        return bool(_digest(shapes, codes[order]) == self._state["digest"])
+        rings = rings_of(np.asarray(cells.geometry.array)[order])
+        return bool(_digest(rings, codes[order]) == self._state["digest"])
 
     def save(self, path: str | Path) -> Path:
         """Write the index to a file with its version and checksum; return the path.
@@ -416,11 +425,10 @@ def _overlaps(
     return found
 
 
-def _digest(shapes: Shapes, codes: NDArray[np.object_]) -> bytes:
-    rings = rings_of(shapes)
+def _digest(rings: Rings, codes: NDArray[np.object_]) -> bytes:
     digest = hashlib.blake2b(digest_size=_DIGEST)
     for part in (rings.xy, rings.start, rings.cell):
-        digest.update(part.tobytes())
+        digest.update(np.ascontiguousarray(part).data)
     digest.update("\n".join(map(str, codes)).encode("utf-8", "surrogatepass"))
     return digest.digest()
 
@@ -433,7 +441,9 @@ def _packed(state: dict[str, Any]) -> bytes:
         "digest": np.frombuffer(state["digest"], np.uint8),
         "crs": np.array(state["crs"]),
         "scale": np.array([raster.sx, raster.sy]),
-        "grid": np.array([raster.j0, raster.i0, raster.nx, raster.ny]),
+        "first": np.array([raster.j0, raster.i0]),
+        "column": raster.column,
+        "row": raster.row,
         "code": state["code"],
         "record": state["record"],
         "overlap": np.array(list(state["overlap"]), np.int64),
@@ -455,13 +465,14 @@ def _unpacked(body: bytes) -> dict[str, Any]:
         duty = arrays["duty"].astype(object)
         duty[~arrays["duty_known"]] = None
     sx, sy = arrays["scale"].tolist()
+    j0, i0 = arrays["first"].tolist()
     return {
         "codes": arrays["codes"].astype(object),
         "duty": duty,
         "crs": str(arrays["crs"]),
         "order": arrays["order"],
         "digest": arrays["digest"].tobytes(),
-        "raster": Raster(sx, sy, *arrays["grid"].tolist()),
+        "raster": Raster(sx, sy, j0, i0, arrays["column"], arrays["row"]),
         "code": arrays["code"],
         "record": arrays["record"],
         "overlap": {int(rank): arrays[f"overlap_{rank}"] for rank in arrays["overlap"]},

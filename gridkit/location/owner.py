@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,20 +12,18 @@ from ..crs import require_metres, same_crs
 from ..errors import GeometryError, OptionError, SchemaError
 from ..messages import message
 from ..tables import first_few
-from .locator import Locator
+from .locator import FAR_M, Locator
 
 if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
+    from .._kernels.raster import Found
+
     Floats = NDArray[np.float64]
-    Positions = NDArray[np.int32]
 
 __all__ = ["locate"]
 
-REACH_M = 25.0
-FAR_M = 1e6
-ON_BORDER_M = 1e-6
 WAYS = ("inside", "border", "near", "outside", "unlocated")
 _COLUMNS = (
     "cell_code",
@@ -120,21 +118,11 @@ def locate(
     clash = [name for name in names.values() if name in reports.columns]
     if clash:
         raise SchemaError(*message("location.clash", columns=", ".join(clash)))
-    found = _find(locator, x, y, near_m, ambiguous_m)
+    found = locator.find_xy(x, y, near_m=near_m, ambiguous_m=ambiguous_m)
     answer = reports.copy()
     for column, name in names.items():
         answer[name] = _column(column, found, there, locator)
     return answer
-
-
-class _Found(NamedTuple):
-    """What is known of the points that have coordinates; cells are ranks, -1 for none."""
-
-    owner: Positions
-    inside: NDArray[np.bool_]
-    border_m: Floats
-    distance_m: Floats
-    other: Positions
 
 
 def _coordinates(
@@ -144,47 +132,31 @@ def _coordinates(
     require_metres(reports, what="reports")
     same_crs(reports, locator, what="reports, cells")
     points = np.asarray(reports.geometry.array)
-    there = ~(shapely.is_missing(points) | shapely.is_empty(points))
-    other = there & (shapely.get_type_id(points) != 0)
+    kinds = shapely.get_type_id(points)
+    other = kinds > 0
     if other.any():
-        rows = first_few(np.flatnonzero(other))
-        raise GeometryError(*message("location.not_points", n=int(other.sum()), rows=rows))
-    known = points if there.all() else points[there]
-    x, y = shapely.get_x(known), shapely.get_y(known)
-    wild = ~(np.isfinite(x) & np.isfinite(y))
-    if wild.any():
-        rows = first_few(np.flatnonzero(there)[wild])
+        other &= ~shapely.is_empty(points)
+        if other.any():
+            rows = first_few(np.flatnonzero(other))
+            raise GeometryError(*message("location.not_points", n=int(other.sum()), rows=rows))
+    xy, row = shapely.get_coordinates(points, return_index=True)
+    if not np.isfinite(xy).all():
+        wild = ~np.isfinite(xy).all(axis=1)
+        rows = first_few(row[wild])
         raise GeometryError(*message("location.not_finite", n=int(wild.sum()), rows=rows))
-    return x, y, there
+    there = np.zeros(len(points), dtype=bool)
+    there[row] = True
+    return np.ascontiguousarray(xy[:, 0]), np.ascontiguousarray(xy[:, 1]), there
 
 
-def _find(locator: Locator, x: Floats, y: Floats, near_m: float, ambiguous_m: float) -> _Found:
-    owner = locator.rank_xy(x, y)
-    inside = owner >= 0
-    border, other, _ = locator.border_xy(x, y, owner, reach_m=REACH_M, near_m=ambiguous_m)
-    distance = np.where(inside, 0.0, np.nan)
-    out = np.flatnonzero(~inside)
-    if len(out):
-        px, py, none = x[out], y[out], owner[out]
-        _, owner[out], distance[out] = locator.border_xy(
-            px, py, none, reach_m=REACH_M, near_m=near_m
-        )
-        _, other[out], _ = locator.border_xy(
-            px, py, owner[out], reach_m=REACH_M, near_m=ambiguous_m
-        )
-        other[out[owner[out] < 0]] = -1
-    return _Found(owner, inside, border, distance, other)
-
-
-def _column(name: str, found: _Found, there: NDArray[np.bool_], locator: Locator) -> Any:
+def _column(name: str, found: Found, there: NDArray[np.bool_], locator: Locator) -> Any:
     """Return one column over all reports, with and without a point."""
     if name in ("border_m", "distance_m"):
         return spread(getattr(found, name), there, np.nan)
     if name == "ambiguous":
         return spread(found.other >= 0, there, False)
     if name == "located_by":
-        way = np.where(found.inside, found.border_m <= ON_BORDER_M, 2 + (found.owner < 0))
-        return _texts(np.array(WAYS, dtype=object), spread(way, there, len(WAYS) - 1))
+        return _texts(np.array(WAYS, dtype=object), spread(found.way, there, len(WAYS) - 1))
     rank = found.other if name == "alt_cell_code" else found.owner
     codes = locator.by_rank("duty_code" if name == "duty_code" else "cell_code")
     return _texts(codes, spread(rank, there, -1))

@@ -18,8 +18,8 @@ from ..crs import to_datum
 from ..errors import CRSError, FileError, GridkitError, OptionError, SchemaError
 from ..files import require_file
 from ..messages import message, require_lang, say
-from .locator import Locator, in_parts
-from .owner import FAR_M, ON_BORDER_M, REACH_M, WAYS, spread
+from .locator import FAR_M, Locator, in_parts
+from .owner import WAYS, spread
 from .parts import Parts
 
 if TYPE_CHECKING:
@@ -340,7 +340,7 @@ def _mover(locator: Locator, crs: Any, datum: str | None) -> Move | None:
     return move
 
 
-class _Found(NamedTuple):
+class _Answers(NamedTuple):
     """Answers for one part: rank of the cell (-1: none), place in `WAYS`, border or NaN."""
 
     rank: Positions
@@ -348,29 +348,16 @@ class _Found(NamedTuple):
     border_m: Floats
 
 
-def _find(locator: Locator, x: Floats, y: Floats, near_m: float) -> _Found:
+def _find(locator: Locator, x: Floats, y: Floats, near_m: float) -> _Answers:
     there = np.isfinite(x) & np.isfinite(y)
-    if there.all():
-        return _find_known(locator, x, y, near_m)
-    known = _find_known(locator, x[there], y[there], near_m)
-    return _Found(
-        spread(known.rank, there, -1),
-        spread(known.way, there, len(WAYS) - 1),
-        spread(known.border_m, there, np.nan),
+    if not there.all():
+        x, y = x[there], y[there]
+    found = locator.find_xy(x, y, near_m=near_m, ambiguous_m=0.0)
+    return _Answers(
+        spread(found.owner, there, -1),
+        spread(found.way, there, len(WAYS) - 1),
+        spread(found.border_m, there, np.nan),
     )
-
-
-def _find_known(locator: Locator, x: Floats, y: Floats, near_m: float) -> _Found:
-    rank = locator.rank_xy(x, y)
-    border, _, _ = locator.border_xy(x, y, rank, reach_m=REACH_M, near_m=0.0)
-    way = (border <= ON_BORDER_M).astype(np.int8)
-    out = np.flatnonzero(rank < 0)
-    if len(out):
-        _, rank[out], _ = locator.border_xy(
-            x[out], y[out], rank[out], reach_m=REACH_M, near_m=near_m
-        )
-        way[out] = 2 + (rank[out] < 0)
-    return _Found(rank, way, border)
 
 
 def _pass(
@@ -397,7 +384,7 @@ def _pass(
         say_so(written.result(), total)
 
 
-def _answers(ids: Any, found: _Found, codes: Any) -> Any:
+def _answers(ids: Any, found: _Answers, codes: Any) -> Any:
     import pyarrow as pa
 
     rank = pa.array(found.rank, mask=found.rank < 0)

@@ -11,6 +11,7 @@ from pathlib import Path
 import geopandas as gpd
 import geopandas.testing
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from shapely import Polygon, box
@@ -19,7 +20,7 @@ import gridkit as gk
 from gridkit._kernels import native
 from gridkit._kernels.native import Native
 from gridkit._kernels.plain import Plain
-from gridkit._kernels.raster import raster_over, rings_of
+from gridkit._kernels.raster import Found, raster_over, rings_of
 
 
 def squares(n=6, size=10.0, **columns):
@@ -43,11 +44,10 @@ def locator():
 
 def same(a, b):
     x, y = points()
-    rank = a.rank_xy(x, y)
-    assert np.array_equal(rank, b.rank_xy(x, y))
+    assert np.array_equal(a.rank_xy(x, y), b.rank_xy(x, y))
     for one, two in zip(
-        a.border_xy(x, y, rank, reach_m=25, near_m=3),
-        b.border_xy(x, y, rank, reach_m=25, near_m=3),
+        a.find_xy(x, y, near_m=4, ambiguous_m=3),
+        b.find_xy(x, y, near_m=4, ambiguous_m=3),
         strict=True,
     ):
         assert np.array_equal(one, two, equal_nan=True)
@@ -171,10 +171,41 @@ def test_thin_and_odd_coverages_get_a_small_raster(shape):
     raster = raster_over(shapely.get_coordinates(shape), 64)
     assert 1 <= raster.nx * raster.ny <= 1000
     x0, y0, x1, y1 = shape.bounds
-    assert raster.j0 <= x0 * raster.sx
-    assert x1 * raster.sx < raster.j0 + raster.nx
-    assert raster.i0 <= y0 * raster.sy
-    assert y1 * raster.sy < raster.i0 + raster.ny
+    for lines, low, high in ((raster.x, x0, x1), (raster.y, y0, y1)):
+        # The first and the last column and row are empty.
+        assert lines[0] < lines[1] <= low
+        assert high < lines[-2] < lines[-1]
+        assert (np.diff(lines) > 0).all()
+
+
+def test_a_town_in_a_desert_gets_most_of_the_buckets():
+    """Cells by load: 300 small ones in 4 km², three that share 100,000 km²."""
+    size = 100
+    corners = [(i * size, j * size) for i in range(20) for j in range(15)]
+    town = [box(x, y, x + size, y + size) for x, y in corners]
+    land = shapely.difference(box(-2e5, -1e5, 2e5, 1.5e5), box(0, 0, 2000, 1500))
+    cuts = [box(-2e5, -1e5, 0, 1.5e5), box(0, -1e5, 2e5, 7e4), box(0, 7e4, 2e5, 1.5e5)]
+    shapes = [*town, *(shapely.intersection(land, cut) for cut in cuts)]
+    raster = raster_over(rings_of(np.array(shapes)).xy, 64.0 * len(shapes))
+    across = ((raster.x > 0) & (raster.x < 2000)).sum()
+    along = ((raster.y > 0) & (raster.y < 1500)).sum()
+    assert min(across, along) > 60
+    assert raster.nx * raster.ny <= 64 * len(shapes) * 1.1
+
+
+def test_the_town_is_located_like_the_rest():
+    rng = np.random.default_rng(8)
+    cells = squares(20, 100.0)
+    far = gpd.GeoDataFrame({"cell_code": ["land"]}, geometry=[box(2e3, -2e5, 3e5, 2e5)], crs=4549)
+    whole = gk.Locator(pd.concat([cells, far], ignore_index=True))
+    town = gk.Locator(cells)
+    xy = rng.uniform(0, 2000, (20_000, 2))
+    xy[:5000] = np.rint(xy[:5000] / 50) * 50
+    x, y = xy[xy[:, 0] < 1950].T
+    assert np.array_equal(whole.locate_xy(x, y), town.locate_xy(x, y))
+    one, two = (each.find_xy(x, y, near_m=9, ambiguous_m=2) for each in (whole, town))
+    for a, b in zip(one, two, strict=True):
+        assert np.array_equal(a, b, equal_nan=True)
 
 
 def test_borders_among_tiny_cells_need_little_memory(monkeypatch):
@@ -193,10 +224,11 @@ def test_borders_among_tiny_cells_need_little_memory(monkeypatch):
         return near_edges(self, window)
 
     monkeypatch.setattr(Plain, "_near_edges", watched)
-    border, other, _ = locator.border_xy(x, y, locator.rank_xy(x, y), reach_m=25, near_m=50)
+    _, way, border, _, other = locator.find_xy(x, y, near_m=50, ambiguous_m=1)
     assert max(largest) <= 2**17 + locator._engine.raster.nx * locator._engine.raster.ny
     assert len(largest) > 1
     assert np.isnan(border[:3]).all()
+    assert (way[:3] == 3).all()
     assert (other[:3] == -1).all()
     lines = shapely.union_all([s.exterior for s in cells.geometry])
     expected = shapely.distance(lines, shapely.points(x[3:], y[3:]))
@@ -246,12 +278,19 @@ def test_both_engines_build_the_same_arrays(kind, buckets):
     x0, y0, x1, y1 = shapely.total_bounds(shapes)
     rng = np.random.default_rng(2)
     x, y = rng.uniform(x0 - 9, x1 + 9, 3000), rng.uniform(y0 - 9, y1 + 9, 3000)
+    x[:3] = np.nan, np.inf, -np.inf
     one, two = np.empty(3000, np.int32), np.empty(3000, np.int32)
     plain.locate(x, y, one)
     compiled.locate(x, y, two)
     assert np.array_equal(one, two)
-    for a, b in zip(plain.border(x, y, one, 25, 4), compiled.border(x, y, two, 25, 4), strict=True):
-        assert np.array_equal(a, b, equal_nan=True)
+    for limits in ((25, 50, 4, 1e-6), (5, 2, 9, 0.5), (0, 0, 0, 0)):
+        for given in (False, True):
+            a, b = Found.empty(3000), Found.empty(3000)
+            a.owner[:] = b.owner[:] = np.maximum(one, -1)
+            plain.find(x, y, limits, a, given=given)
+            compiled.find(x, y, limits, b, given=given)
+            for name, left, right in zip(a._fields, a, b, strict=True):
+                assert np.array_equal(left, right, equal_nan=True), name
     assert [compiled.locate_one(a, b) for a, b in zip(x[:200], y[:200], strict=True)] == list(
         two[:200]
     )
