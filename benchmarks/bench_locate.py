@@ -426,10 +426,10 @@ def losses(r: dict[str, Contestant], built: tuple[float, float, float]) -> None:
         f"against {peer.name} it pays from {even:,.0f} points on"
     )
     few, joined = r["gridkit locate(), index ready, few"], r[f"{DEDUPLICATED}, few"]
+    times = joined.ns / few.ns, joined.wall_ns / few.wall_ns, r[f"{WITHIN}, few"].ns / mine.ns
     print(
-        f"with {few.points:,} points only: locate() {joined.ns / few.ns:.1f} times faster than sjoin "
-        f"and drop_duplicates by CPU, {joined.wall_ns / few.wall_ns:.1f} by wall; the kernel "
-        f"{r[f'{WITHIN}, few'].ns / mine.ns:.0f} times faster than sjoin within"
+        f"with {few.points:,} points only: locate() {times[0]:.1f} times faster than {joined.name} "
+        f"by CPU, {times[1]:.1f} by wall; the kernel {times[2]:.0f} times faster than {WITHIN}"
     )
 
 

@@ -167,6 +167,7 @@ class Native:
     ) -> None:
         """Write everything that is asked of each point to `found`; see `Found`."""
         four = np.array(limits)
+        arrays: tuple[NDArray[Any], ...] = found
         self._lib.gk_find(
-            _at(x), _at(y), len(x), *self._index, _at(four), int(given), *map(_at, found)
+            _at(x), _at(y), len(x), *self._index, _at(four), int(given), *map(_at, arrays)
         )

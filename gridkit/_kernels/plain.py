@@ -240,7 +240,8 @@ class Plain:
             point, d2, sides = point[near], d2[near], self.record[(word + 4 * n)[near]]
             qx, qy = self._foot(px[near], py[near], word[near], n[near])
             cell = np.concatenate([_right(sides), _left(sides)]) - 1
-            point, d2, qx, qy = (np.tile(each, 2) for each in (point, d2, qx, qy))
+            point, d2 = np.tile(point, 2), np.tile(d2, 2)
+            qx, qy = np.tile(qx, 2), np.tile(qy, 2)
             fit = (cell >= 0) & (cell != but[part][point])
             # Equal distances go east, then north, then to the first cell.
             order = np.lexsort((cell[fit], -qy[fit], -qx[fit], d2[fit], point[fit]))
@@ -299,7 +300,8 @@ def _expand(count: Ints) -> tuple[Ints, Ints]:
 def _part(part: NDArray[np.int32], v: Floats, first: int) -> Ints:
     """Return the bucket column (or row) of places in fine columns from zero, or the nearest."""
     fine = np.clip(np.nan_to_num(np.floor(v) - first), 0, len(part) - 1)
-    return part[fine.astype(np.int64)].astype(np.int64)
+    bucket: Ints = part[fine.astype(np.int64)].astype(np.int64)
+    return bucket
 
 
 def _anticlockwise(a: Floats, ring: Ints, n: int) -> NDArray[np.bool_]:

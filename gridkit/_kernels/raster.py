@@ -121,13 +121,13 @@ class Found(NamedTuple):
     @classmethod
     def empty(cls, n: int) -> Found:
         """Return room for n points."""
-        whole, real = np.int32, np.float64
-        kinds = (whole, np.int8, real, real, whole)
-        return cls(*(np.empty(n, kind) for kind in kinds))
+        owner, other = np.empty(n, np.int32), np.empty(n, np.int32)
+        return cls(owner, np.empty(n, np.int8), np.empty(n), np.empty(n), other)
 
     def at(self, part: slice) -> Found:
         """Return a part, a view."""
-        return Found(*(array[part] for array in self))
+        owner, way, border_m, distance_m, other = self
+        return Found(owner[part], way[part], border_m[part], distance_m[part], other[part])
 
 
 def rings_of(shapes: NDArray[np.object_]) -> Rings:

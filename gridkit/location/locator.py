@@ -27,6 +27,7 @@ from ..messages import message
 from ..tables import CELLS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import geopandas as gpd
@@ -255,7 +256,8 @@ class Locator:
             px, py, again = x[several], y[several], Found.empty(len(several))
             again.owner[:] = self._smallest(px, py)
             self._engine.find(px, py, limits, again, given=True)
-            for whole, part in zip(found, again, strict=True):
+            arrays: Iterator[tuple[NDArray[Any], NDArray[Any]]] = zip(found, again, strict=True)
+            for whole, part in arrays:
                 whole[several] = part
         return found
 

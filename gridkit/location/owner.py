@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -132,16 +133,18 @@ def _coordinates(
     require_metres(reports, what="reports")
     same_crs(reports, locator, what="reports, cells")
     points = np.asarray(reports.geometry.array)
-    kinds = shapely.get_type_id(points)
-    other = kinds > 0
+    with contextlib.suppress(shapely.errors.GEOSException):  # an empty point has no x
+        x, y = shapely.get_x(points), shapely.get_y(points)
+        if np.isfinite(x).all() and np.isfinite(y).all():
+            return x, y, np.ones(len(points), dtype=bool)
+    other = shapely.get_type_id(points) > 0
+    other &= ~shapely.is_empty(points)
     if other.any():
-        other &= ~shapely.is_empty(points)
-        if other.any():
-            rows = first_few(np.flatnonzero(other))
-            raise GeometryError(*message("location.not_points", n=int(other.sum()), rows=rows))
+        rows = first_few(np.flatnonzero(other))
+        raise GeometryError(*message("location.not_points", n=int(other.sum()), rows=rows))
     xy, row = shapely.get_coordinates(points, return_index=True)
-    if not np.isfinite(xy).all():
-        wild = ~np.isfinite(xy).all(axis=1)
+    wild = ~np.isfinite(xy).all(axis=1)
+    if wild.any():
         rows = first_few(row[wild])
         raise GeometryError(*message("location.not_finite", n=int(wild.sum()), rows=rows))
     there = np.zeros(len(points), dtype=bool)

@@ -1,6 +1,7 @@
 """Each point has one owner: laws, and an oracle in rational numbers."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import geopandas as gpd
@@ -238,6 +239,39 @@ def test_overlap_is_refused_or_reported():
     with pytest.warns(gk.GridkitWarning, match="a/b"):
         located = gk.locate(points, cells, on_overlap="report")
     assert located["cell_code"].tolist() == ["a", "b", "a", "a"]
+
+
+def test_no_overlap_goes_unseen_whatever_edges_it_shares():
+    """Boxes on a small lattice share most of their edges, from one side, from both, or twice."""
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        corner, size = rng.integers(0, 4, (4, 2)), rng.integers(1, 4, (4, 2))
+        shapes = [box(*c, *(c + s)) for c, s in zip(corner, size, strict=True)]
+        pairs = {
+            f"c{a:04d}/c{b:04d}"
+            for a in range(4)
+            for b in range(a + 1, 4)
+            if shapes[a].intersection(shapes[b]).area > 0
+        }
+        if not pairs:
+            gk.Locator(cells_of(shapes))
+            continue
+        with pytest.raises(gk.GeometryError) as caught:
+            gk.Locator(cells_of(shapes))
+        named = set(re.findall("c0{3}./c0{3}.", caught.value.text("en")))
+        assert named
+        assert named <= pairs
+        with pytest.warns(gk.GridkitWarning, match="overlap"):
+            located = gk.locate(
+                points_of(rng.uniform(0, 7, (40, 2))),
+                cells_of(shapes),
+                near_m=0,
+                on_overlap="report",
+            )
+        holds = [shapely.intersects(s, located.geometry.to_numpy()) for s in shapes]
+        first = np.where(np.any(holds, axis=0), np.argmax(holds, axis=0), -1)
+        codes = np.array([*cells_of(shapes)["cell_code"], None], dtype=object)
+        assert located["cell_code"].fillna("").tolist() == [c or "" for c in codes[first]]
 
 
 def test_overlap_of_rounding_noise_is_settled():
