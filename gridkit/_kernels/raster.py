@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import shapely
@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 
     Columns = NDArray[np.int32]
 
-__all__ = ["Found", "Raster", "Rings", "raster_over", "rings_of"]
+__all__ = ["Found", "Raster", "Rings", "raster_for", "raster_over", "rings_of"]
 
 # Vertices are 0 or of a magnitude in this range, so that no exact product under- or overflows.
 _LEAST, _MOST = 2.0**-300, 2.0**100
 
 _SAMPLE = 1 << 17  # vertices that are enough to tell where they lie
+_MOST_CROSSINGS = 200  # of edges and buckets, a cell; 50 are usual
 _FINE = 4.0  # fine columns a column of buckets, at least
-_CROWDED = 0.5  # share of a column of buckets from which a fine column is halved,
-_HALVINGS = 8  # so often at most
+_CROWDED = 0.5  # share of a column of buckets from which fine columns are halved,
+_FINEST = 1 << 16  # until there are so many
 _BY_VERTICES = 0.75  # share of the lines that follow the vertices; the others are spread evenly
 
 
@@ -166,6 +167,30 @@ def raster_over(xy: NDArray[np.float64], buckets: float) -> Raster:
     return Raster(sx, sy, j0, i0, column, row)
 
 
+def raster_for(rings: Rings, edges: NDArray[Any], *, cells: int, buckets: float) -> Raster:
+    """Return a raster of so many buckets a cell, or of fewer where edges would cross too many.
+
+    Long slanting edges, as of strips of land, pass through a great many small buckets.
+    """
+    raster = raster_over(rings.xy, buckets * cells)
+    some = edges[:: max(1, len(edges) // _SAMPLE)]
+    while buckets > 1 and _crossings(some, raster) * len(edges) > _MOST_CROSSINGS * cells * len(
+        some
+    ):
+        buckets /= 2
+        raster = raster_over(rings.xy, buckets * cells)
+    return raster
+
+
+def _crossings(edges: NDArray[Any], g: Raster) -> int:
+    """Return how many buckets the edges touch, all together; one that is level or steep at most."""
+    total = len(edges)
+    for a, b, lines in (("ax", "bx", g.x), ("ay", "by", g.y)):
+        ends = np.searchsorted(lines, np.stack([edges[a], edges[b]]))
+        total += int(np.abs(ends[1] - ends[0]).sum())
+    return total
+
+
 def _axis(
     v: NDArray[np.float64], low: float, high: float, parts: float, most: float
 ) -> tuple[float, int, Columns]:
@@ -177,7 +202,8 @@ def _axis(
     coarse = min(math.ceil(math.log2(_FINE * parts / extent)), last)
     places, count = np.unique(v, return_counts=True)
     below = (np.cumsum(count) - count[0]) / max(len(v) - count[0], 1)
-    for bits in range(coarse, min(coarse + _HALVINGS, last) + 1):
+    finest = math.floor(math.log2(max(_FINEST, 16 * parts) / extent))
+    for bits in range(coarse, max(coarse, min(finest, last)) + 1):
         first, n = math.floor(low * 2.0**bits), math.floor(high * 2.0**bits) + 1
         lines = np.arange(first, n + 1) / 2.0**bits
         # Between two places the vertices of the second count as spread: a lattice has its lines far

@@ -19,7 +19,7 @@ import shapely
 from .._kernels.exact import right_or_on
 from .._kernels.native import Native, library
 from .._kernels.plain import Plain
-from .._kernels.raster import Found, Raster, Rings, raster_over, rings_of
+from .._kernels.raster import Found, Raster, Rings, raster_for, rings_of
 from ..crs import require_metres
 from ..errors import FileError, GeometryError, GridkitWarning, OptionError, SchemaError, raise_all
 from ..files import atomic_path, require_file
@@ -117,9 +117,9 @@ class Locator:
         order = np.argsort(codes, kind="stable").astype(np.int32)
         shapes = np.asarray(cells.geometry.array)[order]
         rings = rings_of(shapes)
-        raster = raster_over(rings.xy, _BUCKETS * len(shapes))
         lib = library()
         edges = Plain.edges(rings) if lib is None else Native.edges(lib, rings)
+        raster = raster_for(rings, edges, cells=len(shapes), buckets=_BUCKETS)
         pairs = _overlaps(shapes, edges, on_overlap, codes[order])
         built = Plain.build(edges, raster) if lib is None else Native.build(lib, edges, raster)
         duty = None

@@ -193,6 +193,19 @@ def test_a_town_in_a_desert_gets_most_of_the_buckets():
     assert raster.nx * raster.ny <= 64 * len(shapes) * 1.1
 
 
+def test_strips_of_land_get_no_more_memory_than_cells():
+    """Slanting borders of 20 km, 5 m apart: small buckets would make the index 20 times larger."""
+    y = np.array([4e6, 4e6, 4.02e6, 4.02e6])
+    left = 5e5 + np.arange(300) * 5.0
+    x = np.stack([left, left + 5, left + 4005, left + 4000], axis=1)
+    shapes = shapely.polygons(np.stack([x, np.broadcast_to(y, x.shape)], axis=-1))
+    codes = [f"c{k:03d}" for k in range(300)]
+    strips = gk.Locator(gpd.GeoDataFrame({"cell_code": codes}, geometry=shapes, crs=4549))
+    assert strips.nbytes < 20_000 * 300
+    inner = shapely.get_coordinates(shapely.centroid(shapes))
+    assert strips.locate_xy(*inner.T).tolist() == list(range(300))
+
+
 def test_the_town_is_located_like_the_rest():
     rng = np.random.default_rng(8)
     cells = squares(20, 100.0)
