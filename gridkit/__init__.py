@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .division.groups import group_labels as group_labels
     from .division.lattice import hex_cells as hex_cells
     from .division.lattice import square_cells as square_cells
+    from .division.splitting import Split as Split
+    from .division.splitting import split_blocks as split_blocks
     from .errors import CRSError as CRSError
     from .errors import FileError as FileError
     from .errors import GeometryError as GeometryError
@@ -96,6 +98,7 @@ _HOMES = {
     "Period": "evaluation.periods",
     "Role": "rules",
     "SchemaError": "errors",
+    "Split": "division.splitting",
     "StreamResult": "location.stream",
     "WorkCalendar": "calendar",
     "WorkClock": "casework.clock",
@@ -128,6 +131,7 @@ _HOMES = {
     "read_reports": "intake.reports",
     "read_roster": "intake.roster",
     "save_map": "publishing.offline",
+    "split_blocks": "division.splitting",
     "square_cells": "division.lattice",
     "street_blocks": "division.blocks",
     "suggest_crs": "crs",
