@@ -27,12 +27,18 @@ if TYPE_CHECKING:
     from .demo.city import write_city as write_city
     from .division.blocks import Blocks as Blocks
     from .division.blocks import street_blocks as street_blocks
+    from .division.changes import Edit as Edit
     from .division.checks import check_cells as check_cells
     from .division.codes import number_cells as number_cells
     from .division.groups import group as group
     from .division.groups import group_labels as group_labels
     from .division.lattice import hex_cells as hex_cells
     from .division.lattice import square_cells as square_cells
+    from .division.life import merge_cells as merge_cells
+    from .division.life import redraw_cells as redraw_cells
+    from .division.life import split_cell as split_cell
+    from .division.lineage import cells_at as cells_at
+    from .division.lineage import follow as follow
     from .division.splitting import Split as Split
     from .division.splitting import split_blocks as split_blocks
     from .errors import CRSError as CRSError
@@ -85,6 +91,7 @@ _HOMES = {
     "City": "demo.city",
     "Density": "evaluation.heat",
     "District": "intake.district",
+    "Edit": "division.changes",
     "Edition": "location.editions",
     "FileError": "errors",
     "GeometryError": "errors",
@@ -105,12 +112,14 @@ _HOMES = {
     "assign": "staffing.posts",
     "bulletin": "publishing.bulletins",
     "cell_map": "publishing.maps",
+    "cells_at": "division.lineage",
     "check_cells": "division.checks",
     "check_edition": "location.editions",
     "density": "evaluation.heat",
     "district_of": "intake.district",
     "explain": "location.reasons",
     "file_cases": "casework.cases",
+    "follow": "division.lineage",
     "group": "division.groups",
     "group_labels": "division.groups",
     "heat_map": "publishing.maps",
@@ -123,6 +132,7 @@ _HOMES = {
     "locate_stream": "location.stream",
     "make_city": "demo.city",
     "mask_people": "privacy",
+    "merge_cells": "division.life",
     "number_cells": "division.codes",
     "parse_limit": "casework.clock",
     "percent": "evaluation.rates",
@@ -130,8 +140,10 @@ _HOMES = {
     "read_district": "intake.district",
     "read_reports": "intake.reports",
     "read_roster": "intake.roster",
+    "redraw_cells": "division.life",
     "save_map": "publishing.offline",
     "split_blocks": "division.splitting",
+    "split_cell": "division.life",
     "square_cells": "division.lattice",
     "street_blocks": "division.blocks",
     "suggest_crs": "crs",

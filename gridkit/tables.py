@@ -28,6 +28,7 @@ __all__ = [
     "CELLS",
     "COMMUNITIES",
     "FINDINGS",
+    "LINEAGE",
     "LOCATED",
     "POSTS",
     "QUARANTINED",
@@ -35,6 +36,7 @@ __all__ = [
     "ROSTER",
     "SCORES",
     "TABLES",
+    "UNITS",
     "Column",
     "Table",
     "first_few",
@@ -317,6 +319,35 @@ CELLS = Table(
     ),
 )
 
+LINEAGE = Table(
+    "lineage",
+    "网格沿革",
+    ("code_from", "code_to"),
+    (
+        _text("code_from", "原编码", "cell that ended", required=True),
+        _text("code_to", "新编码", "cell that took over", required=True),
+        Column("at", "date", "变更日期", "first day of the new cell", required=True),
+        _text("reason", "变更原因"),
+        _text("kind", "变更方式", "split, merge, redraw, redivide"),
+        Column("area_share", "number", "面积占比", "of the old cell's area, 0–1", required=True),
+        Column("load_share", "number", "工作量占比", "of the old cell's load, 0–1", required=True),
+    ),
+)
+
+UNITS = Table(
+    "units",
+    "责任单位名录",
+    ("unit_code",),
+    (
+        _text("unit_code", "单位编码", required=True),
+        _text("name", "单位名称"),
+        _text("kind", "单位类型"),
+        _text("group", "考核分组", "units that are ranked together"),
+        _text("chief_id", "负责人", "person in the roster"),
+        _text("parent_code", "上级单位"),
+    ),
+)
+
 ROSTER = Table(
     "roster",
     "人员名册",
@@ -487,6 +518,8 @@ TABLES: dict[str, Table] = {
         COMMUNITIES,
         BLOCKS,
         CELLS,
+        LINEAGE,
+        UNITS,
         ROSTER,
         POSTS,
         REPORTS,
