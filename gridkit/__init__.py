@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .division.life import split_cell as split_cell
     from .division.lineage import cells_at as cells_at
     from .division.lineage import follow as follow
+    from .division.redivision import redivide as redivide
     from .division.splitting import Split as Split
     from .division.splitting import split_blocks as split_blocks
     from .errors import CRSError as CRSError
@@ -140,6 +141,7 @@ _HOMES = {
     "read_district": "intake.district",
     "read_reports": "intake.reports",
     "read_roster": "intake.roster",
+    "redivide": "division.redivision",
     "redraw_cells": "division.life",
     "save_map": "publishing.offline",
     "split_blocks": "division.splitting",

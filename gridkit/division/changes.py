@@ -110,7 +110,7 @@ def begin_change(
         message("division.named_twice", code=code) for code in set(codes) if codes.count(code) > 1
     ]
     raise_all(OptionError, problems)
-    totals = tuple(c for c in facts["totals"] if c in cells.columns)
+    totals = _totals(cells, facts["totals"])
     if (lineage := facts["lineage"]) is not None:
         LINEAGE.check(lineage, source="lineage")
     if (units := facts["units"]) is not None:
@@ -119,6 +119,16 @@ def begin_change(
     change = Change(cells, old, day, reason, kind, lineage, units, totals)
     _require_exact(change)
     return change
+
+
+def _totals(cells: gpd.GeoDataFrame, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns to share out; raise for one that is missing, but for the usual load."""
+    there = cells.columns
+    lost = [c for c in wanted if c not in there and c != "load"]
+    if lost:
+        facts = {"columns": ", ".join(lost), "found": ", ".join(map(str, there))}
+        raise SchemaError(*message("division.no_totals", **facts))
+    return tuple(c for c in wanted if c in there)
 
 
 def _why_not(
