@@ -68,6 +68,10 @@ if TYPE_CHECKING:
     from .location.reasons import explain as explain
     from .location.stream import StreamResult as StreamResult
     from .location.stream import locate_stream as locate_stream
+    from .plan.bundle import Plan as Plan
+    from .plan.handwork import HandEdit as HandEdit
+    from .plan.handwork import from_qgis as from_qgis
+    from .plan.handwork import to_qgis as to_qgis
     from .privacy import mask_people as mask_people
     from .publishing.bulletins import Bulletin as Bulletin
     from .publishing.bulletins import bulletin as bulletin
@@ -99,11 +103,13 @@ _HOMES = {
     "GridMap": "publishing.offline",
     "GridkitError": "errors",
     "GridkitWarning": "errors",
+    "HandEdit": "plan.handwork",
     "Intake": "intake.reports",
     "Limit": "casework.clock",
     "Locator": "location.locator",
     "OptionError": "errors",
     "Period": "evaluation.periods",
+    "Plan": "plan.bundle",
     "Role": "rules",
     "SchemaError": "errors",
     "Split": "division.splitting",
@@ -121,6 +127,7 @@ _HOMES = {
     "explain": "location.reasons",
     "file_cases": "casework.cases",
     "follow": "division.lineage",
+    "from_qgis": "plan.handwork",
     "group": "division.groups",
     "group_labels": "division.groups",
     "heat_map": "publishing.maps",
@@ -150,6 +157,7 @@ _HOMES = {
     "street_blocks": "division.blocks",
     "suggest_crs": "crs",
     "to_datum": "crs",
+    "to_qgis": "plan.handwork",
     "write_city": "demo.city",
     "write_csv": "sheets",
     "write_xlsx": "sheets",

@@ -140,17 +140,17 @@ def cells_at(cells: gpd.GeoDataFrame, date: Any = None) -> gpd.GeoDataFrame:
         raise SchemaError(*message("division.turned_days", codes=codes, rows=rows))
     day = start.max() if date is None else day_of(date, name="date")
     live = _live(start, end, day)
+    shown = "–" if pd.isna(day) else day.date()
     if not live.any():
         first = start.min()
         found = "–" if pd.isna(first) else first.date()
-        shown = "–" if pd.isna(day) else day.date()
         raise OptionError(*message("division.no_cells_then", date=shown, first=found))
     alive = cells[live]
     twice = alive["cell_code"].duplicated(keep=False).to_numpy()
     if twice.any():
         codes = _listed(alive.loc[twice, "cell_code"].drop_duplicates())
         rows = first_few(np.flatnonzero(live)[twice])
-        raise SchemaError(*message("division.twice_alive", date=day, codes=codes, rows=rows))
+        raise SchemaError(*message("division.twice_alive", date=shown, codes=codes, rows=rows))
     return alive
 
 
