@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ON_BORDER_M",
+    "are_slivers",
     "cut_areas",
     "cut_evenly",
     "insert_vertices",
@@ -31,8 +32,11 @@ __all__ = [
     "new_vertices",
 ]
 
-SLIVER_M2 = 1.0
-"""Pieces below this area come from lines that run along a border; they join a neighbour."""
+SLIVER_M2, SLIVER_M = 1.0, 0.1
+"""Pieces below this area or width come from lines that should be one; they join a neighbour.
+
+The checks of a grid overlook gaps and overlaps up to the same measures.
+"""
 
 ON_BORDER_M = 1e-6
 ANGLES = 12
@@ -42,7 +46,7 @@ HALVINGS = 60
 def cut_areas(areas: Geometries, lines: Geometries) -> tuple[Geometries, Ints]:
     """Cut areas along lines; all pieces share their borders vertex by vertex.
 
-    What of a line lies within 1 cm of a border, or of another line's end, snaps to it; so a line
+    What of a line lies within 1 cm of a border, or of another line's vertex, snaps to it; so a line
     that ends on a border reaches it, and one that runs along a border adds none beside it. Ends
     that hang loose inside an area cut nothing.
 
@@ -64,8 +68,9 @@ def cut_areas(areas: Geometries, lines: Geometries) -> tuple[Geometries, Ints]:
         return areas, np.arange(len(areas))
     noded = insert_vertices(areas, _touching(areas, drawn))[0]
     borders = shapely.boundary(noded)
-    snapped = _snapped(drawn, shapely.get_coordinates(borders))
-    snapped = _snapped(snapped, shapely.get_coordinates(shapely.get_point(snapped, [[0], [-1]])))
+    corners = np.unique(shapely.get_coordinates(borders), axis=0)
+    snapped = _snapped(drawn, corners)
+    snapped = _snapped(snapped, np.concatenate([corners, _apart(snapped, corners)]))
     edges = shapely.get_parts(shapely.union_all(np.concatenate([borders, snapped])))
     faces = shapely.get_parts(shapely.polygonize(edges))
     points = np.asarray(shapely.point_on_surface(faces))
@@ -77,13 +82,7 @@ def cut_areas(areas: Geometries, lines: Geometries) -> tuple[Geometries, Ints]:
 
 def _touching(areas: Geometries, lines: Geometries) -> Splits:
     """Return the vertices to put on borders where a vertex of a line is near none of theirs."""
-    xy = shapely.get_coordinates(lines)
-    corners = np.asarray(shapely.points(np.unique(shapely.get_coordinates(areas), axis=0)))
-    near_corner = shapely.STRtree(corners).query(
-        shapely.points(xy), predicate="dwithin", distance=GRID_M
-    )[0]
-    xy = np.delete(xy, near_corner, axis=0)
-    xy = xy[np.unique(np.round(xy / GRID_M), axis=0, return_index=True)[1]]
+    xy = _apart(lines, np.unique(shapely.get_coordinates(areas), axis=0))
     segments = _segments(areas)
     borders = np.asarray(shapely.linestrings(segments.reshape(-1, 2, 2)))
     point, segment = shapely.STRtree(borders).query_nearest(
@@ -102,9 +101,18 @@ def _splits(segments: Floats, places: Floats) -> Splits:
     return splits
 
 
+def _apart(lines: Geometries, corners: Floats) -> Floats:
+    """Return vertices of lines, of several within 1 cm one, but those near a corner."""
+    xy = np.unique(shapely.get_coordinates(lines), axis=0)
+    points = np.asarray(shapely.points(xy))
+    tree = shapely.STRtree(np.asarray(shapely.points(corners)))
+    near = tree.query(points, predicate="dwithin", distance=GRID_M)[0]
+    later, earlier = shapely.STRtree(points).query(points, predicate="dwithin", distance=GRID_M)
+    return np.delete(xy, np.concatenate([near, later[earlier < later]]), axis=0)
+
+
 def _snapped(lines: Geometries, corners: Floats) -> Geometries:
     """Return lines that pass exactly through each corner within 1 cm of them."""
-    corners = np.unique(corners, axis=0)
     points = np.asarray(shapely.points(corners))
     tree = shapely.STRtree(points)
     xy, line = shapely.get_coordinates(lines, return_index=True)
@@ -127,11 +135,18 @@ def _snapped(lines: Geometries, corners: Floats) -> Geometries:
     return np.asarray(shapely.linestrings(all_xy[long], indices=number))
 
 
+def are_slivers(areas: Geometries) -> Any:
+    """Tell which areas are below 1 m² or nowhere wider than 0.1 m."""
+    return (shapely.area(areas) < SLIVER_M2) | shapely.is_empty(
+        shapely.buffer(areas, -SLIVER_M / 2, join_style="mitre")
+    )
+
+
 def join_slivers(pieces: Geometries, area: Ints) -> tuple[Geometries, Ints]:
-    """Let each piece below 1 m² join the piece of its area with the longest common border."""
+    """Let each sliver join the piece of its area with the longest common border."""
     label = np.arange(len(pieces))
     i, j, length = shared_borders(pieces)
-    for small in np.flatnonzero(shapely.area(pieces) < SLIVER_M2):
+    for small in np.flatnonzero(are_slivers(pieces)):
         touching = ((i == small) | (j == small)) & (area[i] == area[j])
         if touching.any():
             best = np.flatnonzero(touching)[np.argmax(length[touching])]

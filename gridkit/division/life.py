@@ -12,7 +12,7 @@ from ..crs import same_crs
 from ..errors import GeometryError, OptionError, raise_all
 from ..messages import message
 from .changes import apply_change, begin_change, community_of, listed, unit_loads
-from .cutting import SLIVER_M2, cut_areas, cut_evenly, join_slivers
+from .cutting import are_slivers, cut_areas, cut_evenly, join_slivers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -276,9 +276,10 @@ def _drawn_parts(change: Change, whole: Any, drawn: Any) -> Geometries:
         met = ", ".join(sorted({str(s.geom_type) for s in shapes}))
         raise GeometryError(*message("division.lines_or_areas", met=met))
     pieces = join_slivers(*cut_areas(base, shapely.boundary(shapes)))[0]
-    piece, part = shapely.STRtree(shapes).query(
-        shapely.point_on_surface(pieces), predicate="intersects"
-    )
+    piece, part = shapely.STRtree(shapes).query(pieces, predicate="intersects")
+    common = shapely.area(shapely.intersection(pieces[piece], shapes[part]))
+    inside = common > shapely.area(pieces)[piece] / 2
+    piece, part = piece[inside], part[inside]
     _require_tiling(whole, shapes, pieces, np.bincount(piece, minlength=len(pieces)))
     owner = part[np.argsort(piece)]
     if len(np.unique(owner)) < len(shapes):
@@ -308,11 +309,11 @@ def _shapes(change: Change, drawn: Any) -> Geometries:
 def _require_tiling(whole: Any, shapes: Geometries, pieces: Geometries, owners: Any) -> None:
     """Raise naming how much of an area polygons leave out, cover twice, or go beyond."""
     area = shapely.area(pieces)
-    beyond = shapely.difference(shapely.union_all(shapes), whole).area
+    outside = shapely.get_parts(shapely.difference(shapely.union_all(shapes), whole))
     faults = {
         "division.parts_uncovered": area[owners == 0].sum(),
         "division.parts_overlap": area[owners > 1].sum(),
-        "division.parts_beyond": beyond if beyond > SLIVER_M2 else 0.0,
+        "division.parts_beyond": shapely.area(outside[~are_slivers(outside)]).sum(),
     }
     problems: list[Message] = [
         message(fault, area=round(float(size), 1)) for fault, size in faults.items() if size > 0

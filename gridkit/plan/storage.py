@@ -12,6 +12,7 @@ import contextlib
 import datetime as dt
 import hashlib
 import json
+import os
 import sqlite3
 import warnings
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ __all__ = [
 
 FORMAT, VERSION = "gridkit plan", 1
 META = "meta"
+SYNCHRONOUS = "OGR_SQLITE_SYNCHRONOUS"
 HEADER, ENVELOPES = 8, {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
 
 
@@ -119,11 +121,25 @@ def write_layers(
     raise_all(SchemaError, [p for name, table in tables.items() for p in _unfit(name, table)])
     described = {name: _described(table) for name, table in tables.items()}
     try:
-        for name, table in tables.items():
-            _write_layer(path, name, table.reset_index(drop=True), described[name])
+        with _settled_at_the_end(path):
+            for name, table in tables.items():
+                _write_layer(path, name, table.reset_index(drop=True), described[name])
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         raise FileError(*message("files.cannot_write", path=shown, why=error)) from error
     return described
+
+
+@contextlib.contextmanager
+def _settled_at_the_end(path: Path) -> Iterator[None]:
+    """Let the disk settle once, not after each of a dozen steps: the file is not in use yet."""
+    before = pyogrio.get_gdal_config_option(SYNCHRONOUS)
+    pyogrio.set_gdal_config_options({SYNCHRONOUS: "OFF"})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({SYNCHRONOUS: before})
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _unfit(name: str, frame: pd.DataFrame) -> list[Message]:

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+import shapely.ops
 from shapely.geometry import LineString, MultiPoint, Polygon, box
 
 import gridkit as gk
+from gridkit.division import changes
 from gridkit.errors import CRSError, GeometryError, OptionError, SchemaError
 
 A, B = "370602001001", "370602001002"
@@ -256,6 +258,79 @@ def test_a_map_is_half_open(row):
         gk.cells_at(row.assign(valid_to=[None, "soon", None, None]))
 
 
+def drawn_by_hand(kind, shape, rng):
+    """Return a line as hands and computers draw them: across, along, through and beside corners."""
+    corners = shapely.get_coordinates(shape)
+    low, high = np.array(shape.bounds[:2]) - 30, np.array(shape.bounds[2:]) + 30
+    first = int(rng.integers(len(corners) - 4))
+    three = corners[rng.choice(len(corners), 3, replace=False)]
+    if kind == "tangle":
+        return LineString(rng.uniform(low, high, (8, 2)))
+    if kind == "several":
+        return shapely.MultiLineString([rng.uniform(low, high, (2, 2)) for _ in range(4)])
+    if kind == "corners":
+        return LineString(three)
+    if kind == "beside corners":
+        return LineString(three + rng.normal(0, 10.0 ** rng.uniform(-12, 0), (3, 2)))
+    if kind == "on the border":
+        at = rng.uniform(0, shape.length, 4)
+        return LineString([shapely.line_interpolate_point(shape.exterior, x) for x in at])
+    return LineString([*corners[first : first + 3], *rng.uniform(low, high, (2, 2))])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["tangle", "several", "corners", "beside corners", "on the border", "along, then across"],
+)
+def test_any_line_cuts_exactly_or_not_at_all(town, kind):
+    done = 0
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        k = int(rng.integers(len(town)))
+        cut = drawn_by_hand(kind, town.geometry.iloc[k], rng)
+        code = town["cell_code"].iloc[k]
+        try:
+            edit = gk.split_cell(town, code, cut, at="2026-01-01", reason="x")
+        except GeometryError as error:
+            assert "does not cross" in error.en  # noqa: PT017 - the only reason there may be
+            continue
+        done += 1
+        assert_exact(gk.cells_at(edit.cells), town.union_all())
+        assert_exact(gk.cells_at(edit.cells, "2025-12-31"), town.union_all())
+    assert done >= 4
+
+
+@pytest.mark.parametrize("noise_m", [0.0, 1e-12, 1e-9, 1e-6, 1e-3, 0.01])
+def test_polygons_drawn_by_a_shaky_hand_fit(town, noise_m):
+    rng = np.random.default_rng(7)
+    codes = town["cell_code"].iloc[:2].tolist()
+    both = town.geometry.iloc[:2].union_all()
+    x, y = both.centroid.x, both.centroid.y
+    border = LineString([(x - 900, y - 200), (x, y), (x + 900, y + 250)])
+    parts = [
+        Polygon(ring + rng.normal(0, noise_m, ring.shape))
+        for part in shapely.ops.split(both, border).geoms
+        for ring in [shapely.get_coordinates(part)[:-1]]
+    ]
+    edit = gk.redraw_cells(town, codes, parts, at="2026-01-01", reason="x")
+    live = gk.cells_at(edit.cells)
+    assert_exact(live, town.union_all())
+    new = live[live["cell_code"].isin(edit.lineage["code_to"])].geometry.to_numpy()
+    best = [max(n.intersection(p).area / n.union(p).area for n in new) for p in parts]
+    assert min(best) > 1 - 20 * max(noise_m, 1e-9) / 10
+
+
+def test_a_result_that_does_not_fit_is_refused(town, monkeypatch):
+    """Without the vertices in the neighbours the map would be torn: the last look notices."""
+
+    def forgetful(areas, _):
+        return areas.copy(), np.zeros(0, dtype=int)
+
+    monkeypatch.setattr(changes, "insert_vertices", forgetful)
+    with pytest.raises(GeometryError, match="no longer fit"):
+        gk.split_cell(town, town["cell_code"].iloc[0], 2, at="2026-01-01", reason="x")
+
+
 def test_columns_follow_the_main_cell(town):
     live = town.assign(responsible_unit=[f"U{k}" for k in range(12)])
     code = live["cell_code"].iloc[0]
@@ -264,6 +339,8 @@ def test_columns_follow_the_main_cell(town):
     for column in ("name", "responsible_unit", "level", "parent_code", "community_code"):
         assert (new[column] == live[column].iloc[0]).all()
     assert new["area_m2"].sum() == pytest.approx(live["area_m2"].iloc[0], rel=1e-9)
+    with pytest.raises(SchemaError, match="no column people, shops"):
+        gk.split_cell(live, code, 2, at="2026-01-01", reason="x", totals=("people", "shops"))
     more = gk.split_cell(
         live.assign(shops=7.0), code, 2, at="2026-01-01", reason="x", totals=("load", "shops")
     )

@@ -226,12 +226,14 @@ def test_a_plan_is_checked_when_it_is_made(plan):
 
 def change(path, *statements):
     """Change a file behind gridkit's back; triggers need functions that only GDAL has."""
-    with contextlib.closing(sqlite3.connect(path)) as database, database:
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA synchronous = OFF")
         names = database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for (name,) in names:
             database.execute(f'DROP TRIGGER "{name}"')
         for statement in statements:
             database.execute(statement)
+        database.commit()
 
 
 def test_a_bad_plan_is_refused(plan, tmp_path):
