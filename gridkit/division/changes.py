@@ -21,7 +21,7 @@ from ..errors import GeometryError, OptionError, SchemaError, raise_all
 from ..messages import message
 from ..tables import CELLS, LINEAGE
 from .cutting import ON_BORDER_M, insert_vertices, new_vertices
-from .lineage import cells_at, day_of, days_of, free_codes, is_standard, lineage_rows, series_of
+from .lineage import cells_at, day_of, days_of, free_codes, lineage_rows, numbering_of
 from .neighbours import GRID_M
 from .ordering import inner_points, reading_order, require_areas, weights_of
 
@@ -107,7 +107,9 @@ def begin_change(
     live = cells_at(cells, day)
     problems += [p for code in codes if (p := _why_not(cells, live, code, day)) is not None]
     problems += [
-        message("division.named_twice", code=code) for code in set(codes) if codes.count(code) > 1
+        message("division.named_twice", code=code)
+        for code in dict.fromkeys(codes)
+        if codes.count(code) > 1
     ]
     raise_all(OptionError, problems)
     totals = _totals(cells, facts["totals"])
@@ -300,16 +302,12 @@ def _next_codes(like: Any, used: set[str]) -> list[str]:
     """
     codes = [""] * len(like)
     problems: list[Message] = []
-    series = [series_of(code) for code in like]
-    for head in sorted(set(series)):
-        rows = [k for k, own in enumerate(series) if own == head]
-        known = like[rows[0]]
-        standard = is_standard(known)
-        width = len(known) - len(head) if known.startswith(head) else 1
-        free = free_codes(head, used, standard=standard, width=width)
-        found = list(itertools.islice(free, len(rows)))
+    numbering = [numbering_of(code) for code in like]
+    for own in sorted({n.head: n for n in numbering}.values()):
+        rows = [k for k, n in enumerate(numbering) if n.head == own.head]
+        found = list(itertools.islice(free_codes(own, used), len(rows)))
         if len(found) < len(rows):
-            facts = {"code": head, "n": len(rows), "left": len(found)}
+            facts = {"code": own.head, "n": len(rows), "left": len(found), "last": own.last}
             problems.append(message("division.codes_exhausted", **facts))
             continue
         for row, code in zip(rows, found, strict=True):
@@ -319,12 +317,13 @@ def _next_codes(like: Any, used: set[str]) -> list[str]:
 
 
 def community_of(cells: gpd.GeoDataFrame) -> pd.Series[str]:
-    """Return the community of each cell: its column, else the first 12 digits of its code."""
+    """Return the community of each cell: its column, else what its code begins with."""
     for column in ("community_code", "parent_code"):
         if column in cells.columns and cells[column].notna().all():
             given: pd.Series[str] = cells[column].astype("str")
             return given
-    own = [series_of(code) if is_standard(code) else "" for code in cells["cell_code"]]
+    numbering = map(numbering_of, cells["cell_code"])
+    own = [n.head if n.last is not None else "" for n in numbering]
     return pd.Series(own, index=cells.index, dtype="str")
 
 

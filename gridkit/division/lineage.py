@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,18 +23,19 @@ if TYPE_CHECKING:
     from .ordering import Floats, Ints
 
 __all__ = [
+    "Numbering",
     "cells_at",
     "day_of",
     "days_of",
     "follow",
     "free_codes",
-    "is_standard",
     "lineage_rows",
-    "series_of",
+    "numbering_of",
 ]
 
-STANDARD = re.compile(r"[0-9]{15}")
-PREFIX, MOST = 12, 999
+STANDARDS = ((re.compile(r"[A-Za-z]?[0-9]{15}"), 3), (re.compile(r"[0-9]{20}"), 2))
+"""Codes with a standard, and how many digits at their end are the sequence."""
+
 DIGITS = "0123456789"
 
 
@@ -56,9 +57,9 @@ def day_of(at: Any, *, name: str = "at") -> pd.Timestamp:
     try:
         stamp = pd.Timestamp(at)
     except (ValueError, TypeError) as error:
-        raise OptionError(*message("division.no_day", name=name, value=at)) from error
+        raise OptionError(*message("division.no_such_day", name=name, value=at)) from error
     if pd.isna(stamp):
-        raise OptionError(*message("division.no_day", name=name, value=at))
+        raise OptionError(*message("division.no_such_day", name=name, value=at))
     timed = isinstance(at, dt.datetime | str)
     if stamp.tzinfo is None and timed and stamp != stamp.normalize():
         raise OptionError(*message("division.naive_time", name=name, value=at))
@@ -166,42 +167,56 @@ def _listed(codes: pd.Series[Any], most: int = 5) -> str:
     return shown + (" …" if len(codes) > most else "")
 
 
-def is_standard(code: str) -> bool:
-    """Tell whether a code has the 15 digits of a unit cell."""
-    return STANDARD.fullmatch(code) is not None
+class Numbering(NamedTuple):
+    """What codes that are numbered together have in common."""
+
+    head: str
+    """What they begin with: of codes with a standard, the community's code."""
+    width: int
+    """Digits of the number that follows."""
+    last: int | None
+    """Greatest number, or None where a number may get more digits."""
 
 
-def series_of(code: str) -> str:
-    """Return the beginning of all codes that are numbered together with `code`."""
-    if is_standard(code):
-        return code[:PREFIX]
+def numbering_of(code: str) -> Numbering:
+    """Return how a code is numbered.
+
+    Codes of 15 digits, alone or behind one letter, count to 999 inside their community, those of
+    20 digits (CJ/T 349) to 99. Of any other code the number is the digits at its end; one that
+    ends in none is followed by ``-1``, ``-2`` …
+    """
+    for pattern, width in STANDARDS:
+        if pattern.fullmatch(code):
+            return Numbering(code[:-width], width, 10**width - 1)
     head = code.rstrip(DIGITS)
-    return head if head != code else f"{code}-"
+    return (
+        Numbering(f"{code}-", 1, None)
+        if head == code
+        else Numbering(head, len(code) - len(head), None)
+    )
 
 
-def free_codes(head: str, used: Iterable[str], *, standard: bool, width: int) -> Iterator[str]:
-    """Yield the codes that begin with `head` and were never used, the next one first.
+def free_codes(numbering: Numbering, used: Iterable[str]) -> Iterator[str]:
+    """Yield the codes that were never used, the next one first.
+
+    The sequence goes on after the highest number ever used; where it ends, at 999, numbers below
+    that were never used follow.
 
     Parameters
     ----------
-    head : str
-        From `series_of`.
+    numbering : Numbering
+        From `numbering_of`.
     used : iterable of str
         Every code that is or was.
-    standard : bool
-        Codes of 15 digits: the sequence goes on after the highest number ever used, and takes
-        numbers never used below it only when 999 is reached. Other codes go on after the highest
-        number without end.
-    width : int
-        Digits of the number; it gets more when it needs more.
     """
+    head, width, end = numbering
     ends = (code[len(head) :] for code in used if code.startswith(head))
-    taken = {int(end) for end in ends if end and not end.strip(DIGITS)}
+    taken = {int(e) for e in ends if e and not e.strip(DIGITS) and end in (None, 10 ** len(e) - 1)}
     last = max(taken, default=0)
     numbers: Iterable[int] = itertools.count(last + 1)
-    if standard:
+    if end is not None:
         skipped = (k for k in range(1, last) if k not in taken)
-        numbers = itertools.chain(range(last + 1, MOST + 1), skipped)
+        numbers = itertools.chain(range(last + 1, end + 1), skipped)
     return (f"{head}{k:0{width}d}" for k in numbers)
 
 
@@ -256,7 +271,8 @@ def follow(lineage: pd.DataFrame, codes: Iterable[str], date: Any = None) -> pd.
     -------
     DataFrame
         ``code_from``, ``code_to``, ``area_share`` and ``load_share``: the shares of each old code
-        add up to 1. A code that was never replaced stands for itself.
+        add up to 1. A code that was never replaced stands for itself. Where cells were merged and
+        split again the shares are estimates, as if the merged cell were even.
 
     Raises
     ------

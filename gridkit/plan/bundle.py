@@ -108,8 +108,9 @@ class Plan:
         """Write the plan and its certificate to one GeoPackage.
 
         Layers: those of the district, ``cells``, ``posts``, ``roster``, ``units``, ``lineage``,
-        ``rules``, the certificate ``findings``, and ``meta`` with format, counts, column types and
-        digests. Either the whole file is there afterwards, or the one before. Indexes are not kept.
+        ``rules``, the certificate ``findings``, and ``meta`` with format, CRS, counts, column types
+        and digests. Either the whole file is there afterwards, or the one before. Indexes are not
+        kept.
 
         Parameters
         ----------
@@ -131,8 +132,9 @@ class Plan:
             The plan breaks rules, so that `load` will refuse it.
         """
         tables = {**self._tables(), "findings": self.certificate(lang=lang)}
+        facts = {"name": self.district.name, "crs": self.cells.crs.to_string()}
         with atomic_path(path) as temporary:
-            write_tables(temporary, tables, {"name": self.district.name}, shown=str(path))
+            write_tables(temporary, tables, facts, shown=str(path))
         broken = broken_rules(tables["findings"])
         if broken:
             text = message("plan.saved_with_errors", path=path, rules=", ".join(broken))

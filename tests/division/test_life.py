@@ -354,12 +354,23 @@ def test_columns_follow_the_main_cell(town):
         ("north", 2, ["north-1", "north-2"]),
         ("0111", 1, ["0112"]),
         ("99", 2, ["100", "101"]),
+        (f"D{A}001", 2, [f"D{A}002", f"D{A}003"]),
+        (f"010101{A}00", 2, [f"010101{A}01", f"010101{A}02"]),
     ],
 )
 def test_free_codes_go_on(make, code, n, new):
     cells = make.squares(1, 1).assign(cell_code=code)
     edit = gk.split_cell(cells, code, max(n, 2), at="2026-01-01", reason="x")
     assert edit.cells["cell_code"].iloc[1 : 1 + n].tolist() == new
+
+
+def test_each_kind_of_code_goes_on_by_itself(make):
+    """Longer codes with the same beginning, and other communities, do not push the number up."""
+    others = [f"{A}001777", f"D{A}900", f"D{B}007", f"010101{A}09", "B9", "BX7"]
+    cells = make.squares(4, 2).assign(cell_code=[f"{A}001", "B1", *others])
+    for code, new in [(f"{A}001", f"{A}002"), (f"D{B}007", f"D{B}008"), ("B1", "B10")]:
+        edit = gk.split_cell(cells, code, 2, at="2026-01-01", reason="x")
+        assert edit.cells["cell_code"].iloc[-2] == new
 
 
 def test_codes_of_the_lineage_and_of_dead_rows_are_never_used(row):
@@ -370,6 +381,8 @@ def test_codes_of_the_lineage_and_of_dead_rows_are_never_used(row):
     edit = gk.split_cell(row, f"{A}001", 2, at="2026-01-01", reason="x", lineage=lineage)
     assert edit.cells["cell_code"].iloc[-2:].tolist() == [f"{A}045", f"{A}046"]
     assert len(edit.lineage) == 3
+    none = gk.split_cell(row, f"{A}001", 2, at="2026-01-01", reason="x", lineage=lineage.iloc[:0])
+    assert none.cells["cell_code"].iloc[-2:].tolist() == [f"{A}004", f"{A}005"]
     full = row.assign(cell_code=[f"{A}999", f"{A}002", f"{A}003", f"{B}001"])
     edit = gk.split_cell(full, f"{A}002", 3, at="2026-01-01", reason="x")
     assert edit.cells["cell_code"].iloc[-3:].tolist() == [f"{A}001", f"{A}004", f"{A}005"]
