@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from .demo.city import write_city as write_city
     from .division.blocks import Blocks as Blocks
     from .division.blocks import street_blocks as street_blocks
-    from .division.bounds import four_bounds as four_bounds
     from .division.changes import Edit as Edit
     from .division.checks import check_cells as check_cells
     from .division.codes import number_cells as number_cells
+    from .division.compass import four_bounds as four_bounds
     from .division.groups import group as group
     from .division.groups import group_labels as group_labels
     from .division.lattice import hex_cells as hex_cells
@@ -128,7 +128,7 @@ _HOMES = {
     "explain": "location.reasons",
     "file_cases": "casework.cases",
     "follow": "division.lineage",
-    "four_bounds": "division.bounds",
+    "four_bounds": "division.compass",
     "from_qgis": "plan.handwork",
     "group": "division.groups",
     "group_labels": "division.groups",

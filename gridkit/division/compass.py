@@ -101,7 +101,7 @@ def four_bounds(
     --------
     >>> import geopandas as gpd
     >>> from shapely.geometry import LineString, box
-    >>> from gridkit.division.bounds import four_bounds
+    >>> from gridkit.division.compass import four_bounds
     >>> cells = gpd.GeoDataFrame(
     ...     {"cell_code": ["B1", "B2"]}, geometry=[box(0, 0, 90, 90), box(90, 0, 180, 90)], crs=4549
     ... )
