@@ -55,11 +55,11 @@ QML = """<qgis version="3.16" styleCategories="Symbology|Labeling" labelsEnabled
  <labeling type="simple">
   <settings calloutType="simple">
    <text-style fieldName="cell_code" isExpression="0" fontSize="8" fontSizeUnit="Point"
-    textColor="35,35,35,255">
-    <text-buffer bufferDraw="1" bufferSize="0.8" bufferSizeUnits="MM"
+    textColor="35,35,35,255" textOpacity="1">
+    <text-buffer bufferDraw="1" bufferSize="0.8" bufferSizeUnits="MM" bufferOpacity="1"
      bufferColor="255,255,255,255"/>
    </text-style>
-   <placement placement="1"/>
+   <placement placement="4"/>
    <rendering drawLabels="1" obstacle="0"/>
   </settings>
  </labeling>
@@ -168,7 +168,7 @@ def _styles(geometry: str) -> pd.DataFrame:
             "description": ["gridkit"],
             "owner": [""],
             "ui": [None],
-            "update_time": pd.Series([pd.NaT], dtype="datetime64[ms]"),
+            "update_time": [pd.Timestamp.now("UTC").floor("s")],
         }
     )
 
