@@ -34,7 +34,7 @@ samples: .venv/core
 	$(PYTHON) -m venv .venv
 	touch $@
 
-.venv/core: .venv/python pyproject.toml setup.py constraints.txt gridkit/_kernels/coverage.c
+.venv/core: .venv/python pyproject.toml setup.py constraints.txt $(wildcard gridkit/_kernels/*.c)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	touch $@
 

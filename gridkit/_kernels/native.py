@@ -1,13 +1,14 @@
-"""The compiled engine: the shared library built from ``coverage.c``, called through ctypes.
+"""The compiled engines: the shared library built from the C files here, called through ctypes.
 
 A user without a compiler has no library: :func:`library` is then None, one warning says so, and
-the numpy twin in :mod:`gridkit._kernels.plain` answers the same, more slowly. No Python headers are
-needed to build it.
+the twins in :mod:`gridkit._kernels.plain` and :mod:`gridkit._kernels.plain_partition` answer the
+same, more slowly. No Python headers are needed to build it.
 """
 
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import functools
 import os
 import warnings
@@ -18,17 +19,33 @@ import numpy as np
 
 from ..errors import GeometryError, GridkitWarning
 from ..messages import message
+from .zones import LOGS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .raster import Found, Raster, Rings
+    from .zones import Zones
 
-__all__ = ["Native", "library"]
+__all__ = ["Native", "divide", "library"]
 
 EDGE = np.dtype(
     [("ax", "f8"), ("ay", "f8"), ("bx", "f8"), ("by", "f8"), ("right", "i4"), ("left", "i4")]
 )
+
+
+class _Problem(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("zone", "first", "near", "start", "back")),
+        *((name, ctypes.c_void_p) for name in ("border", "weight", "mass", "area", "outline")),
+        *((name, ctypes.c_void_p) for name in ("stay", "lock", "old")),
+        ("kinds", ctypes.c_int64),
+        ("balance", ctypes.c_double),
+        *((name, ctypes.c_void_p) for name in ("cap", "warmth", "steps", "rounds")),
+        *((name, ctypes.c_void_p) for name in ("heat", "logs")),
+        ("stages", ctypes.c_int64),
+        ("trees", ctypes.c_int64),
+    )
 
 
 class _Raster(ctypes.Structure):
@@ -69,6 +86,7 @@ def _declared(lib: ctypes.CDLL) -> ctypes.CDLL:
             None,
             [address] * 2 + [number] + [address] * 4 + [ctypes.c_int] + [address] * 5,
         ),
+        "gk_divide": (ctypes.c_int, [address, number, address, address, number, address]),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(lib, name)
@@ -86,6 +104,25 @@ def _struct(raster: Raster) -> _Raster:
 
 def _at(array: NDArray[Any]) -> int:
     return array.ctypes.data
+
+
+def divide(
+    lib: ctypes.CDLL,
+    zones: Zones,
+    seats: NDArray[np.int64],
+    seed: NDArray[np.uint64],
+    label: NDArray[np.int32],
+    *,
+    warm: bool,
+) -> None:
+    """Divide each zone into ``seats`` groups, 0 …; write them to `label`, or begin with them."""
+    given: dict[str, Any] = {f.name: getattr(zones, f.name) for f in dataclasses.fields(zones)}
+    given |= {"logs": LOGS, "kinds": zones.weight.shape[1], "stages": len(zones.heat)}
+    values = {k: _at(v) if isinstance(v, np.ndarray) else v for k, v in given.items()}
+    problem = _Problem(**values)
+    where = ctypes.addressof(problem)
+    if lib.gk_divide(where, len(seats), _at(seats), _at(seed), warm, _at(label)):
+        raise MemoryError
 
 
 class Native:

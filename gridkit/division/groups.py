@@ -6,29 +6,36 @@ beat.
 
 from __future__ import annotations
 
-import heapq
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from ..crs import area_m2
-from ..errors import OptionError, SchemaError, raise_all
+from ..errors import OptionError, raise_all
 from ..messages import message
 from ..tables import first_few
-from .neighbours import dissolve, shared_borders
-from .ordering import Floats, Ints, inner_points, reading_order, require_areas, weights_of
-from .partition import Graph, divide_graph
+from .neighbours import dissolve
+from .network import connect, read_columns
+from .ordering import reading_order, summed, weights_of
+from .partition import Areas, divide_areas
+from .seats import HAIR, apportion, least_seats
 
 if TYPE_CHECKING:
-    from .ordering import Geometries
+    from collections.abc import Sequence
+
+    from ..messages import Message
+    from .network import Network
+    from .ordering import Flags, Geometries, Ints
 
 __all__ = ["group", "group_labels"]
 
 KEYS = ("block_id", "cell_code", "level")
+TRIES = 4
+"""Divisions tried for a zone whose groups stay above the cap, before it is given up or divided
+into more."""
 
 
 def group_labels(
@@ -36,8 +43,12 @@ def group_labels(
     *,
     into: int | None = None,
     target: float | None = None,
-    weight: str | None = "load",
+    max_load: float | None = None,
+    weight: str | Sequence[str] | None = "load",
     within: str | None = "community_code",
+    keep: str | None = None,
+    barriers: gpd.GeoDataFrame | None = None,
+    compactness: float = 0.3,
     seed: int = 0,
 ) -> pd.Series[int]:
     """Tell which group each unit belongs to.
@@ -45,22 +56,34 @@ def group_labels(
     Groups are contiguous (units share borders of positive length), never cross `within`, and are
     as many as asked. The members of `within`, or each connected piece of one, get groups in
     proportion to their weight by the Sainte-Laguë rule, at least one each. Inside, recursive
-    bisection along random spanning trees and annealed moves and swaps of border units balance
-    weight against the length of the borders.
+    bisection along random trees and annealed moves and swaps of border units balance weight
+    against the length of the outlines.
 
     Parameters
     ----------
     units : GeoDataFrame
         Polygons that tile an area: blocks, cells. The order of the rows does not matter.
     into : int, optional
-        Number of groups; give this or `target`.
+        Number of groups; give this or `target`, or `max_load` alone.
     target : float, optional
         Weight that a group should have, such as 300 households: each connected piece of a member of
         `within` gets its weight divided by `target`, rounded, at least one group.
-    weight : str or None, default "load"
-        Column to balance, not negative. None: each unit counts 1.
+    max_load : float, optional
+        Weight that no group exceeds. Alone it also sets the number of groups: as few as are
+        found to keep it. With several weights it holds for the first.
+    weight : str, list of str or None, default "load"
+        Column to balance, not negative; several are balanced together, each against its own mean.
+        None: each unit counts 1.
     within : str or None, default "community_code"
         Column whose members no group may cross. None: groups may go anywhere.
+    keep : str, optional
+        Column of locks: units with the same label stay together, and no group holds two labels.
+        Empty values are free.
+    barriers : GeoDataFrame, optional
+        Lines that no group straddles, such as a river without a bridge. A common border is closed
+        when half of it or more lies within 1 m of a barrier.
+    compactness : float, default 0.3
+        From 0 (even weight, whatever the shape) to 1 (short outlines, whatever the weight).
     seed : int, default 0
         Chooses among equally good results; the same seed gives the same labels.
 
@@ -72,19 +95,22 @@ def group_labels(
     Raises
     ------
     OptionError
-        `into` is less than the number of connected pieces, or more than the number of units; the
-        message gives the least and the most that is possible. Both or neither of `into` and
-        `target`; a `target` that is not positive.
+        `into` is less than the number of members, connected pieces, locks and full loads, or more
+        than the number of units; the message gives the least and the most that is possible. A
+        unit or a lock is heavier than `max_load`, or no division keeps it; a lock's units do not
+        hang together; a value is out of range.
     SchemaError
         A column is missing, weights are empty, negative or all zero, or codes in `within` are
         empty; the rows are named.
     CRSError, GeometryError
-        Units are not sound polygons in metres.
+        Units are not sound polygons in metres, or barriers not lines in the same CRS.
 
     Notes
     -----
     Random-tree bisection follows the idea of recombination in redistricting: D. DeFord, M. Duchin,
-    J. Solomon, "Recombination: a family of Markov chains for redistricting" (2021).
+    J. Solomon, "Recombination: a family of Markov chains for redistricting" (2021). The search
+    after it is simulated annealing: S. Kirkpatrick, C. D. Gelatt, M. P. Vecchi, "Optimization by
+    simulated annealing" (1983).
 
     Examples
     --------
@@ -96,23 +122,8 @@ def group_labels(
     >>> group_labels(units, into=3, within=None).tolist()
     [0, 0, 1, 1, 2, 2]
     """
-    geoms = require_areas(units, what="units")
-    load, member = _columns(units, weight, within)
-    x, y = inner_points(geoms)
-    order = np.lexsort((y, x))
-    geoms, load, member = geoms[order], load[order], member[order]
-    i, j, length = shared_borders(geoms)
-    same = member[i] == member[j]
-    i, j, length = i[same], j[same], length[same]
-    n = len(geoms)
-    links = coo_array((np.ones(len(i)), (i, j)), shape=(n, n))
-    n_zones, zone = connected_components(links, directed=False)
-    weights: Floats = np.bincount(zone, load, n_zones).astype(np.float64)
-    shares = _shares(weights, np.bincount(zone), into, target)
-    found = _divide_zones(zone, shares, load, (i, j, length), seed)
-    labels = np.empty(n, dtype=np.int64)
-    labels[order] = _numbered(geoms, found)
-    return pd.Series(labels, index=units.index, name="group")
+    wish = _Wish(into, target, max_load, compactness, seed)
+    return _grouped(units, wish, weight, within, keep, barriers)[0]
 
 
 def group(
@@ -120,15 +131,19 @@ def group(
     *,
     into: int | None = None,
     target: float | None = None,
-    weight: str | None = "load",
+    max_load: float | None = None,
+    weight: str | Sequence[str] | None = "load",
     within: str | None = "community_code",
+    keep: str | None = None,
+    barriers: gpd.GeoDataFrame | None = None,
+    compactness: float = 0.3,
     seed: int = 0,
 ) -> gpd.GeoDataFrame:
     """Merge units into groups: `group_labels`, then dissolve.
 
     Parameters
     ----------
-    units, into, target, weight, within, seed
+    units, into, target, max_load, weight, within, keep, barriers, compactness, seed
         As in `group_labels`.
 
     Returns
@@ -153,15 +168,16 @@ def group(
     >>> group(units, into=2, within=None)["load"].tolist()
     [4, 4]
     """
-    labels = group_labels(
-        units, into=into, target=target, weight=weight, within=within, seed=seed
-    ).to_numpy()
-    sums = [c for c in dict.fromkeys((weight, "load")) if c is not None and c in units.columns]
+    wish = _Wish(into, target, max_load, compactness, seed)
+    series, merged = _grouped(units, wish, weight, within, keep, barriers)
+    labels = series.to_numpy()
+    kinds = [weight] if isinstance(weight, str) else weight or []
+    sums = [c for c in dict.fromkeys((*kinds, "load")) if c in units.columns]
     made = [*sums, *KEYS, "area_m2", units.geometry.name]
     first: Ints = np.unique(labels, return_index=True)[1]
     kept = [c for c in units.columns if c not in made and _is_constant(units[c], labels, first)]
     table = pd.DataFrame(units[kept]).iloc[first].reset_index(drop=True)
-    shapes = gpd.GeoSeries(dissolve(units.geometry.to_numpy(), labels), crs=units.crs)
+    shapes = gpd.GeoSeries(merged, crs=units.crs)
     table["area_m2"] = area_m2(shapes)
     for column in sums:
         if column != "area_m2":
@@ -175,98 +191,150 @@ def _is_constant(values: pd.Series, labels: Ints, first: Ints) -> bool:
     return bool((number == number[first][labels]).all())
 
 
-def _columns(
-    units: gpd.GeoDataFrame, weight: str | None, within: str | None
-) -> tuple[Floats, Ints]:
-    """Return weights and member numbers of all units; raise naming every bad row."""
-    problems = [
-        message("division.no_column", column=c, name=name, found=", ".join(map(str, units.columns)))
-        for name, c in (("weight", weight), ("within", within))
-        if c is not None and c not in units.columns
-    ]
-    raise_all(SchemaError, problems)
-    load = np.ones(len(units)) if weight is None else weights_of(units, weight)
-    if not load.any() and len(load):
-        raise SchemaError(*message("division.zero_weights", column=weight))
-    if within is None:
-        return load, np.zeros(len(units), dtype=np.int64)
-    member, _ = pd.factorize(units[within], sort=True)
-    lost = np.flatnonzero(member < 0)
-    if len(lost):
-        raise SchemaError(
-            *message("division.empty_within", column=within, n=len(lost), rows=first_few(lost))
+@dataclass(frozen=True)
+class _Wish:
+    """What is asked of the groups."""
+
+    into: int | None
+    target: float | None
+    max_load: float | None
+    compactness: float
+    seed: int
+
+    @property
+    def cap(self) -> float:
+        return np.inf if self.max_load is None else self.max_load
+
+    def problems(self) -> list[Message]:
+        """Name every value that cannot be used, whatever the units."""
+        found = []
+        if self.into is not None and self.target is not None:
+            found.append(message("division.into_or_target", into=self.into, target=self.target))
+        if self.into is None and self.target is None and self.max_load is None:
+            found.append(message("division.into_or_target", into=None, target=None))
+        whole = isinstance(self.into, (int, np.integer)) and not isinstance(self.into, bool)
+        if self.into is not None and not (whole and self.into > 0):
+            found.append(message("division.no_whole_number", value=self.into))
+        for name, value in (("target", self.target), ("max_load", self.max_load)):
+            if value is not None and not (_is_number(value) and value > 0):
+                found.append(message("division.not_positive", name=name, value=value))
+        if not (_is_number(self.compactness) and 0 <= self.compactness <= 1):
+            found.append(message("division.bad_compactness", value=self.compactness))
+        return found
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, np.number)) and bool(np.isfinite(value))
+
+
+def _grouped(
+    units: gpd.GeoDataFrame,
+    wish: _Wish,
+    weight: str | Sequence[str] | None,
+    within: str | None,
+    keep: str | None,
+    barriers: gpd.GeoDataFrame | None,
+) -> tuple[pd.Series[int], Geometries]:
+    """Return the group of each row, and the shape of each group."""
+    columns = read_columns(units, weight, within, keep, wish.problems())
+    network = connect(units, columns, barriers)
+    found = _divide(network, wish, within)[network.area]
+    shapes = dissolve(network.geoms, found)
+    reading = reading_order(shapes)
+    rank = np.empty(len(reading), dtype=np.int64)
+    rank[reading] = np.arange(len(reading))
+    labels = np.empty(len(found), dtype=np.int64)
+    labels[network.order] = rank[found]
+    return pd.Series(labels, index=units.index, name="group"), shapes[reading]
+
+
+def _divide(network: Network, wish: _Wish, within: str | None) -> Ints:
+    """Return the group of each area."""
+    areas = network.areas
+    raise_all(OptionError, _too_heavy(network, wish.cap))
+    seats, most = _seats(network, wish, within)
+    labels = divide_areas(areas, seats, compactness=wish.compactness, seed=wish.seed, cap=wish.cap)
+    for attempt in range(1, TRIES + int(most.sum() - seats.sum())):
+        over = _zones_over(areas, seats, labels, wish.cap)
+        if not over.any() or (wish.into is not None and attempt >= TRIES):
+            break
+        more = seats.copy()
+        if wish.into is None and attempt >= TRIES:
+            more[over] = np.minimum(most, seats + 1 + seats // 64)[over]
+        labels = _again(areas, seats, more, labels, over, wish, attempt)
+        seats = more
+    over = _zones_over(areas, seats, labels, wish.cap)
+    if over.any():
+        heaviest = float(np.bincount(labels, areas.weight[:, 0]).max())
+        raise OptionError(
+            *message(
+                "division.cap_not_kept", value=wish.max_load, found=heaviest, n=int(over.sum())
+            )
         )
-    return load, member
-
-
-def _shares(weight: Floats, units: Ints, into: int | None, target: float | None) -> list[int]:
-    """Return the number of groups of each zone."""
-    if (into is None) == (target is None):
-        raise OptionError(*message("division.into_or_target", into=into, target=target))
-    if target is not None:
-        if not target > 0:
-            raise OptionError(*message("division.bad_target", value=target))
-        wanted: Ints = np.clip(np.rint(weight / target), 1, units).astype(np.int64)
-        return [int(k) for k in wanted]
-    least, most = len(units), int(units.sum())
-    if not isinstance(into, (int, np.integer)) or not least <= into <= most:
-        raise OptionError(*message("division.bad_into", value=into, least=least, most=most))
-    return _apportion(weight.tolist(), units.tolist(), int(into))
-
-
-def _apportion(weight: list[float], units: list[int], into: int) -> list[int]:
-    """Return the number of groups of each zone: Sainte-Laguë, at least 1, at most its units."""
-    seats = [1] * len(weight)
-    queue = [(-w / 3, z) for z, w in enumerate(weight) if units[z] > 1]
-    heapq.heapify(queue)
-    for _ in range(into - len(weight)):
-        _, z = queue[0]
-        seats[z] += 1
-        if seats[z] < units[z]:
-            heapq.heapreplace(queue, (-weight[z] / (2 * seats[z] + 1), z))
-        else:
-            heapq.heappop(queue)
-    return seats
-
-
-def _divide_zones(
-    zone: Ints, seats: list[int], load: Floats, borders: tuple[Ints, Ints, Floats], seed: int
-) -> Ints:
-    """Divide each zone by itself; return labels 0 … sum of seats - 1."""
-    n, (i, j, length) = len(zone), borders
-    rank = np.empty(n, dtype=np.int64)
-    for nodes in _split(np.arange(n), zone):
-        rank[nodes] = np.arange(len(nodes))
-    both = np.lexsort((np.r_[j, i], np.r_[i, j]))
-    start, end, metres = np.r_[i, j][both], np.r_[j, i][both], np.r_[length, length][both]
-    near = np.split(rank[end], np.searchsorted(start, np.arange(1, n)))
-    border = np.split(metres, np.searchsorted(start, np.arange(1, n)))
-    labels = np.empty(n, dtype=np.int64)
-    done = 0
-    for z, nodes in enumerate(_split(np.arange(n), zone)):
-        weight = load[nodes] if load[nodes].any() else np.ones(len(nodes))
-        typical = np.median(metres) if len(metres) else 1.0
-        unit = typical * np.sqrt(len(nodes) / seats[z])
-        graph = Graph(
-            [near[v].tolist() for v in nodes],
-            [(border[v] / unit).tolist() for v in nodes],
-            weight.tolist(),
-        )
-        rng = np.random.default_rng([seed, z])
-        labels[nodes] = np.array(divide_graph(graph, seats[z], rng)) + done
-        done += seats[z]
     return labels
 
 
-def _split(values: Ints, key: Ints) -> list[Ints]:
-    """Return `values` by key 0, 1, 2 …, in order."""
-    order = np.argsort(key, kind="stable")
-    return np.split(values[order], np.flatnonzero(np.diff(key[order])) + 1)
+def _too_heavy(network: Network, cap: float) -> list[Message]:
+    """Name the units and locks that alone weigh more than the cap."""
+    load = network.areas.weight[:, 0]
+    heavy = load > cap * (1 + HAIR)
+    if not heavy.any():
+        return []
+    rows = np.sort(network.order[heavy[network.area]])
+    return [
+        message(
+            "division.units_over_cap",
+            value=cap,
+            n=int(heavy.sum()),
+            rows=first_few(rows),
+            least=float(load.max()),
+        )
+    ]
 
 
-def _numbered(geoms: Geometries, labels: Ints) -> Ints:
-    """Renumber groups in reading order."""
-    order = reading_order(dissolve(geoms, labels))
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    return rank[labels]
+def _seats(network: Network, wish: _Wish, within: str | None) -> tuple[Ints, Ints]:
+    """Return the number of groups of each zone, and the most there could be."""
+    areas = network.areas
+    most = np.bincount(areas.zone)
+    zones = len(most)
+    first = summed(areas.zone, areas.weight[:, 0], zones)
+    locks = np.bincount(areas.zone[areas.locked], minlength=zones)
+    least = least_seats(first, locks, wish.cap)
+    if wish.target is not None:
+        wanted = np.rint(first / wish.target).astype(np.int64)
+        return np.clip(wanted, least, most), most
+    if wish.into is None:
+        return least, most
+    if not least.sum() <= wish.into <= most.sum():
+        counts = {"members": network.members, "pieces": zones, "locks": int(locks.sum())}
+        said = {"value": wish.into, "least": int(least.sum()), "most": int(most.sum())}
+        member = within or "-"
+        raise OptionError(*message("division.bad_into", **said, **counts, within=member))
+    means = areas.weight.sum(axis=0) / areas.weight.sum()
+    mixed = summed(areas.zone, (areas.weight / means).sum(axis=1), zones)
+    return apportion(mixed, least, most, int(wish.into)), most
+
+
+def _zones_over(areas: Areas, seats: Ints, labels: Ints, cap: float) -> Flags:
+    """Tell in which zones a group is heavier than the cap."""
+    load = summed(labels, areas.weight[:, 0], int(seats.sum()))
+    zone = np.repeat(np.arange(len(seats)), seats)
+    over: Flags = np.bincount(zone[load > cap * (1 + HAIR)], minlength=len(seats)) > 0
+    return over
+
+
+def _again(
+    areas: Areas, seats: Ints, more: Ints, labels: Ints, over: Flags, wish: _Wish, attempt: int
+) -> Ints:
+    """Divide the zones `over` anew into `more` groups; the others keep theirs."""
+    base, new = (np.concatenate([[0], np.cumsum(s)[:-1]]) for s in (seats, more))
+    result: Ints = labels - base[areas.zone] + new[areas.zone]
+    some = np.flatnonzero(over[areas.zone])
+    part = areas.part(some)
+    zones = np.flatnonzero(over)
+    fresh = divide_areas(
+        part, more[over], compactness=wish.compactness / 2, seed=wish.seed + attempt, cap=wish.cap
+    )
+    inside = np.concatenate([[0], np.cumsum(more[over])[:-1]])
+    result[some] = fresh - inside[part.zone] + new[zones[part.zone]]
+    return result

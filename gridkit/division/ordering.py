@@ -17,7 +17,7 @@ from ..tables import first_few
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["inner_points", "reading_order", "require_areas", "weights_of"]
+__all__ = ["inner_points", "reading_order", "require_areas", "summed", "weights_of"]
 
 BAND_SHARE = 0.6
 """Height of a reading band as a share of the median height of the areas."""
@@ -25,6 +25,12 @@ BAND_SHARE = 0.6
 Geometries = npt.NDArray[Any]
 Ints = npt.NDArray[np.integer[Any]]
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+def summed(key: Ints, values: Floats, n: int) -> Floats:
+    """Return the sum of `values` for each key 0 … n-1, added in their order."""
+    return np.bincount(key, values, n).astype(np.float64)
 
 
 def inner_points(geoms: Geometries) -> tuple[Floats, Floats]:

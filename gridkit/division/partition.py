@@ -1,261 +1,228 @@
-"""Divide a connected graph into balanced, compact, connected groups.
+"""Divide areas into balanced, compact, connected groups, each zone by itself.
 
-Recursive bisection along random spanning trees gives a start with exactly as many groups as
-asked; annealed moves and swaps of border nodes then trade balance against the length of the
-borders. Every move keeps every group connected and non-empty.
+Recursive bisection along random trees begins with exactly as many groups as asked; annealed moves
+and swaps of areas at the borders then trade balance against shape. The compiled engine and its
+twin give the same labels.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from .._kernels import native, plain_partition
+from .._kernels.zones import Zones
+from .ordering import summed
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from .ordering import Flags, Floats, Ints
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-__all__ = ["Graph", "divide_graph"]
+__all__ = ["Areas", "Stay", "divide_areas", "objective"]
 
 TREES = 6
-STEPS_PER_NODE = 200
-BALANCE = 20.0
-BORDER = 0.5
-HOT, COLD = 0.5, 0.002
-CHUNK = 100_000
+STAGES, COLD_STAGES = 64, 3
+HOT, HOTTER = 0.09, 0.4
+"""First temperature: `HOT` times the cost of unevenness to the power `HOTTER`."""
+COOLING = 1 / 12
+"""Last temperature above 0 as a share of the first."""
+LUKEWARM = 0.1
+"""First temperature as a share of the usual one where a division is there to begin with."""
+STEPS_PER_AREA = 190
+ROUNDS_FOR, MOST_ROUNDS = 240, 16
+"""Zones below so many areas are divided several times, as chance weighs more there."""
+USUAL_SIZE = 5.0
+"""Areas in a group for which temperature and steps are set; larger groups take less of both."""
+HARD, SOFT = 500.0, 0.5
+"""What unevenness costs beside shape, at compactness 0 and 1."""
+LEAST_BORDER_M = 0.001
 
 
 @dataclass(frozen=True)
-class Graph:
-    """A connected graph with weights.
+class Areas:
+    """Areas in a fixed order, their zones and their common borders.
 
     Attributes
     ----------
-    near : list of list of int
-        Neighbours of each node.
-    border : list of list of float
-        Length of the border to each of them, 1 = a typical one.
-    weight : list of float
-        Positive in total.
+    zone : ndarray of int, shape (n,)
+        0, 1, … as `i` and `j` connect them; no border leads from zone to zone.
+    weight : ndarray of float, shape (n, kinds)
+    area_m2, outline_m : ndarray of float, shape (n,)
+    locked : ndarray of bool, shape (n,)
+        No group may hold two such areas.
+    i, j : ndarray of int, shape (m,)
+        Each pair of neighbours once.
+    border_m : ndarray of float, shape (m,)
     """
 
-    near: list[list[int]]
-    border: list[list[float]]
-    weight: list[float]
+    zone: Ints
+    weight: Floats
+    area_m2: Floats
+    outline_m: Floats
+    locked: Flags
+    i: Ints
+    j: Ints
+    border_m: Floats
+
+    def part(self, some: Ints) -> Areas:
+        """Return the areas at sorted positions `some`, whole zones, numbered anew."""
+        rank = np.full(len(self.zone), -1, dtype=np.int64)
+        rank[some] = np.arange(len(some))
+        inside = rank[self.i] >= 0
+        zone = np.unique(self.zone[some], return_inverse=True)[1]
+        return Areas(
+            zone,
+            self.weight[some],
+            self.area_m2[some],
+            self.outline_m[some],
+            self.locked[some],
+            rank[self.i[inside]],
+            rank[self.j[inside]],
+            self.border_m[inside],
+        )
 
 
-def divide_graph(graph: Graph, k: int, rng: np.random.Generator) -> list[int]:
-    """Return the group, 0 … k-1, of each node: k connected, non-empty groups of like weight.
+@dataclass(frozen=True)
+class Stay:
+    """A division to begin with.
+
+    Attributes
+    ----------
+    labels : ndarray of int, shape (n,)
+        As `divide_areas` returns them.
+    cost : float
+        What it costs that 1 % of the land changes its group, beside shape and unevenness.
+    """
+
+    labels: Ints
+    cost: float = 0.0
+
+
+def balance_of(compactness: float) -> float:
+    """Return what unevenness costs beside shape."""
+    return float(HARD * (SOFT / HARD) ** compactness)
+
+
+def objective(load: Floats, area_m2: Floats, outline_m: Floats, *, compactness: float) -> float:
+    """Return what the engine makes small, from the groups of one zone.
+
+    The sum over groups of ``balance × mean over the kinds of (load / mean - 1)²`` and of
+    ``outline / outline of the circle of the same area``.
 
     Parameters
     ----------
-    graph : Graph
-        Connected, with at least `k` nodes.
-    k : int
-        Number of groups, at least 1.
-    rng : numpy Generator
+    load : ndarray of float, shape (groups, kinds)
+    area_m2, outline_m : ndarray of float, shape (groups,)
+    compactness : float
     """
-    group = _bisected(graph, k, rng)
-    if 1 < k < len(group):
-        _anneal(graph, group, k, rng)
-    return group
+    off = load / load.mean(axis=0) - 1.0
+    round_m = 2.0 * np.sqrt(np.pi * area_m2)
+    return float(
+        balance_of(compactness) * (off**2).mean(axis=1).sum() + (outline_m / round_m).sum()
+    )
 
 
-def _bisected(graph: Graph, k: int, rng: np.random.Generator) -> list[int]:
-    group = [0] * len(graph.weight)
-    done = 0
-    todo = [(list(range(len(group))), k)]
-    while todo:
-        nodes, parts = todo.pop()
-        if parts == 1:
-            for v in nodes:
-                group[v] = done
-            done += 1
-            continue
-        side, taken = _best_cut(graph, nodes, parts, rng)
-        todo.append(([v for v in nodes if v in side], taken))
-        todo.append(([v for v in nodes if v not in side], parts - taken))
-    return group
+def divide_areas(
+    areas: Areas,
+    seats: Ints,
+    *,
+    compactness: float,
+    seed: int = 0,
+    cap: float = np.inf,
+    stay: Stay | None = None,
+) -> Ints:
+    """Return the group of each area: those of zone 0 first, each zone's as many as its seats.
 
-
-def _best_cut(
-    graph: Graph, nodes: list[int], k: int, rng: np.random.Generator
-) -> tuple[set[int], int]:
-    """Return one side of the best cut found on a few random trees, and its number of groups."""
-    inside = set(nodes)
-    best = (math.inf, {nodes[0]}, 1)
-    for tree in range(TREES):
-        order, parent = _random_tree(graph, nodes, inside, tree % 2 == 0, rng)
-        error, top, taken = _best_edge(graph, order, parent, k)
-        side = {top}
-        for v in order:
-            if parent[v] in side:
-                side.add(v)
-        cut = sum(
-            length
-            for v in side
-            for u, length in zip(graph.near[v], graph.border[v], strict=True)
-            if u in inside and u not in side
-        )
-        best = min(best, (3 * error + cut / math.sqrt(len(nodes)), side, taken), key=_score)
-    return best[1], best[2]
-
-
-def _score(cut: tuple[float, set[int], int]) -> float:
-    return cut[0]
-
-
-def _random_tree(
-    graph: Graph, nodes: list[int], inside: set[int], compact: bool, rng: np.random.Generator
-) -> tuple[list[int], dict[int, int]]:
-    """Grow a random tree over `nodes`; return them from the root on, and each one's parent."""
-    chance = iter(rng.random(4 * sum(len(graph.near[v]) for v in nodes) + 4).tolist())
-    root = nodes[int(next(chance) * len(nodes))]
-    frontier = [(root, -1)]
-    parent: dict[int, int] = {}
-    order: list[int] = []
-    head = 0
-    while len(order) < len(nodes):
-        width = len(frontier) - head
-        pick = head + int(next(chance) * (min(width, 4) if compact else width))
-        v, above = frontier[pick]
-        frontier[pick] = frontier[head]
-        head += 1
-        if v in parent:
-            continue
-        parent[v] = above
-        order.append(v)
-        frontier += [(u, v) for u in graph.near[v] if u in inside and u not in parent]
-    return order, parent
-
-
-def _best_edge(
-    graph: Graph, order: list[int], parent: dict[int, int], k: int
-) -> tuple[float, int, int]:
-    """Return error, lower end and number of groups below, of the tree's most balanced edge."""
-    n = len(order)
-    below = {v: graph.weight[v] for v in order}
-    count = dict.fromkeys(order, 1)
-    for v in reversed(order[1:]):
-        below[parent[v]] += below[v]
-        count[parent[v]] += count[v]
-    unit = below[order[0]] / k
-    best = (math.inf, order[-1], 1)
-    for v in order[1:]:
-        share = below[v] / unit if unit > 0 else count[v] * k / n
-        taken = min(max(round(share), 1, k - (n - count[v])), k - 1, count[v])
-        error = abs(share - taken) / min(taken, k - taken) + 0.15 * abs(taken / k - 0.5)
-        best = min(best, (error, v, taken))
-    return best
-
-
-def _anneal(graph: Graph, group: list[int], k: int, rng: np.random.Generator) -> None:
-    """Improve `group` in place by moves and swaps of border nodes."""
-    near, weight = graph.near, graph.weight
-    n = len(group)
-    load = [0.0] * k
-    for v, g in enumerate(group):
-        load[g] += weight[v]
-    mean = sum(load) / k or 1.0
-    search = _Search(graph, group, load, mean)
-    steps = STEPS_PER_NODE * n
-    temperature, cooling = HOT, (COLD / HOT) ** (1 / steps)
-    nodes = rng.integers(n, size=steps)
-    picks = rng.random((steps, 3))
-    for b, (first, second, chance) in _rows(nodes, picks):
-        temperature *= cooling
-        around = near[b]
-        u = around[int(first * len(around))]
-        if group[u] == group[b]:
-            continue
-        most = -temperature * math.log(chance) if chance > 0 else math.inf
-        if not search.move(b, group[u], most):
-            c = u if second < 0.5 else near[u][int((2 * second - 1) * len(near[u]))]
-            if group[c] == group[u]:
-                search.swap(b, c, most)
-
-
-def _rows(
-    nodes: NDArray[np.int64], picks: NDArray[np.float64]
-) -> Iterator[tuple[int, list[float]]]:
-    """Yield node and picks of each step as plain numbers, which Python handles fastest.
-
-    All steps at once would take 200 bytes each.
+    Parameters
+    ----------
+    areas : Areas
+    seats : ndarray of int, shape (zones,)
+        At least 1 and the zone's locked areas, at most its areas.
+    compactness : float
+        0 = balance alone, almost; 1 = shape.
+    seed : int
+    cap : float
+        Most of the first kind of weight in a group, as far as possible.
+    stay : Stay, optional
+        Begin with this division instead of a new one.
     """
-    for start in range(0, len(nodes), CHUNK):
-        part = slice(start, start + CHUNK)
-        yield from zip(nodes[part].tolist(), picks[part].tolist(), strict=True)
+    order = np.argsort(areas.zone, kind="stable")
+    base = np.concatenate([[0], np.cumsum(seats)[:-1]]).astype(np.int64)
+    zone = areas.zone[order]
+    labels = np.zeros(len(order), dtype=np.int32)
+    if stay is not None:
+        labels = (stay.labels[order] - base[zone]).astype(np.int32)
+    zones = _zones(areas, order, seats, balance_of(compactness), cap, stay, labels)
+    words = np.random.SeedSequence([seed % 2**63]).generate_state(len(seats), np.uint64)
+    seeds = words.astype(np.uint64)
+    lib = native.library()
+    given = (zones, seats.astype(np.int64), seeds, labels)
+    if lib is None:
+        plain_partition.divide(*given, warm=stay is not None)
+    else:
+        native.divide(lib, *given, warm=stay is not None)
+    found = np.empty(len(order), dtype=np.int64)
+    found[order] = labels + base[zone]
+    return found
 
 
-class _Search:
-    """Groups, their loads, and the steps that keep each group connected."""
-
-    def __init__(self, graph: Graph, group: list[int], load: list[float], mean: float) -> None:
-        self.near, self.border, self.weight = graph.near, graph.border, graph.weight
-        self.group, self.load, self.mean = group, load, mean
-
-    def move(self, b: int, to: int, most: float) -> bool:
-        """Move node `b` when the cost rises by no more than `most`."""
-        if self._cost(b, to) > most or not self._leaves_whole(b):
-            return False
-        self._shift(b, to)
-        return True
-
-    def swap(self, b: int, c: int, most: float) -> bool:
-        """Exchange nodes `b` and `c` of two groups on the same terms."""
-        group = self.group
-        here, there = group[b], group[c]
-        before = self._cost(b, there)
-        if not self._leaves_whole(b):
-            return False
-        self._shift(b, there)
-        fits = self._touches(c, here) and before + self._cost(c, here) <= most
-        if fits and self._leaves_whole(c):
-            self._shift(c, here)
-            return True
-        self._shift(b, here)
-        return False
-
-    def _cost(self, b: int, to: int) -> float:
-        group, mean, x = self.group, self.mean, self.weight[b]
-        here = group[b]
-        cut = 0.0
-        for u, length in zip(self.near[b], self.border[b], strict=True):
-            if group[u] == here:
-                cut += length
-            elif group[u] == to:
-                cut -= length
-        # (a - x - m)² + (b + x - m)² - (a - m)² - (b - m)² = 2x (x + b - a)
-        uneven = 2 * x * (x + self.load[to] - self.load[here]) / (mean * mean)
-        return BALANCE * uneven + BORDER * cut
-
-    def _shift(self, b: int, to: int) -> None:
-        x = self.weight[b]
-        self.load[self.group[b]] -= x
-        self.load[to] += x
-        self.group[b] = to
-
-    def _touches(self, b: int, group: int) -> bool:
-        return any(self.group[u] == group for u in self.near[b])
-
-    def _leaves_whole(self, b: int) -> bool:
-        """Tell whether the group of `b` stays connected, and not empty, without it."""
-        near, group = self.near, self.group
-        here = group[b]
-        ends = [u for u in near[b] if group[u] == here]
-        if len(ends) < 2:
-            return len(ends) == 1
-        missing = set(ends[1:])
-        seen = {b, ends[0]}
-        queue = [ends[0]]
-        for v in queue:
-            for u in near[v]:
-                if group[u] == here and u not in seen:
-                    missing.discard(u)
-                    if not missing:
-                        return True
-                    seen.add(u)
-                    queue.append(u)
-        return False
+def _zones(
+    areas: Areas,
+    order: Ints,
+    seats: Ints,
+    balance: float,
+    cap: float,
+    stay: Stay | None,
+    old: np.ndarray[tuple[int], np.dtype[np.int32]],
+) -> Zones:
+    """Lay the areas out by zone, in units of each zone's mean group."""
+    n, kinds = areas.weight.shape
+    zone = areas.zone[order]
+    rank = np.empty(n, dtype=np.int64)
+    rank[order] = np.arange(n)
+    i, j = rank[areas.i], rank[areas.j]
+    start, near = np.r_[i, j], np.r_[j, i]
+    metres = np.maximum(np.r_[areas.border_m, areas.border_m], LEAST_BORDER_M)
+    sort = np.lexsort((near, start))
+    start, near = start[sort], near[sort]
+    land = summed(zone, areas.area_m2[order], len(seats)) / seats
+    scale = np.sqrt(land)[zone]
+    count = np.bincount(zone, minlength=len(seats))
+    weight = np.empty((n, kinds))
+    limit = np.full(len(seats), np.inf)
+    for kind in range(kinds):
+        one = areas.weight[order, kind]
+        mean = summed(zone, one, len(seats)) / seats
+        # Where there is nothing to balance, areas count alike.
+        even = (seats / count)[zone]
+        weight[:, kind] = np.divide(one, mean[zone], out=even, where=mean[zone] > 0)
+        if kind == 0:
+            np.divide(cap, mean, out=limit, where=mean > 0)
+    size = np.minimum(1.0, USUAL_SIZE * seats / count)
+    hot = HOT * balance**HOTTER * (1.0 if stay is None else LUKEWARM)
+    heat = hot * COOLING ** (np.arange(STAGES) / (STAGES - 1))
+    heat[-COLD_STAGES:] = 0.0
+    share = 100.0 * areas.area_m2[order] / areas.area_m2.sum()
+    return Zones(
+        zone=np.r_[0, np.cumsum(count)].astype(np.int64),
+        first=np.searchsorted(start, np.arange(n + 1)).astype(np.int64),
+        near=near.astype(np.int32),
+        start=start.astype(np.int32),
+        back=np.lexsort((start, near)).astype(np.int32),
+        border=metres[sort] / scale[start],
+        weight=weight,
+        mass=weight.mean(axis=1),
+        area=4.0 * np.pi * areas.area_m2[order] / land[zone],
+        outline=areas.outline_m[order] / scale,
+        stay=share * (0.0 if stay is None else stay.cost),
+        lock=areas.locked[order].astype(np.int32),
+        old=old.copy(),
+        balance=balance / kinds,
+        cap=limit,
+        warmth=size**0.4,
+        steps=np.ceil(STEPS_PER_AREA * count * size**0.25 / STAGES).astype(np.int64),
+        rounds=np.clip(ROUNDS_FOR // count, 1, MOST_ROUNDS if stay is None else 1),
+        heat=heat,
+        trees=TREES,
+    )
