@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from .division.redivision import redivide as redivide
     from .division.splitting import Split as Split
     from .division.splitting import split_blocks as split_blocks
+    from .division.rebalancing import Rebalanced as Rebalanced
+    from .division.rebalancing import rebalance as rebalance
     from .errors import CRSError as CRSError
     from .errors import FileError as FileError
     from .errors import GeometryError as GeometryError
@@ -111,6 +113,7 @@ _HOMES = {
     "OptionError": "errors",
     "Period": "evaluation.periods",
     "Plan": "plan.bundle",
+    "Rebalanced": "division.rebalancing",
     "Role": "rules",
     "SchemaError": "errors",
     "Split": "division.splitting",
@@ -152,6 +155,7 @@ _HOMES = {
     "read_roster": "intake.roster",
     "redivide": "division.redivision",
     "redraw_cells": "division.life",
+    "rebalance": "division.rebalancing",
     "save_map": "publishing.offline",
     "split_blocks": "division.splitting",
     "split_cell": "division.life",

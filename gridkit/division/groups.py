@@ -219,7 +219,7 @@ class _Wish:
             if value is not None and not (_is_number(value) and value > 0):
                 found.append(message("division.not_positive", name=name, value=value))
         if not (_is_number(self.compactness) and 0 <= self.compactness <= 1):
-            found.append(message("division.bad_compactness", value=self.compactness))
+            found.append(message("division.no_share", name="compactness", value=self.compactness))
         return found
 
 
@@ -239,7 +239,7 @@ def _grouped(
     columns = read_columns(units, weight, within, keep, wish.problems())
     network = connect(units, columns, barriers)
     found = _divide(network, wish, within)[network.area]
-    shapes = dissolve(network.geoms, found)
+    shapes = dissolve(network.geoms, found, exact=network.exact)
     reading = reading_order(shapes)
     rank = np.empty(len(reading), dtype=np.int64)
     rank[reading] = np.arange(len(reading))
@@ -298,15 +298,14 @@ def _seats(network: Network, wish: _Wish, within: str | None) -> tuple[Ints, Int
     most = np.bincount(areas.zone)
     zones = len(most)
     first = summed(areas.zone, areas.weight[:, 0], zones)
-    locks = np.bincount(areas.zone[areas.locked], minlength=zones)
-    least = least_seats(first, locks, wish.cap)
+    least = least_seats(areas.weight[:, 0], areas.zone, areas.locked, wish.cap)
     if wish.target is not None:
         wanted = np.rint(first / wish.target).astype(np.int64)
         return np.clip(wanted, least, most), most
     if wish.into is None:
         return least, most
     if not least.sum() <= wish.into <= most.sum():
-        counts = {"members": network.members, "pieces": zones, "locks": int(locks.sum())}
+        counts = {"members": network.members, "pieces": zones, "locks": int(areas.locked.sum())}
         said = {"value": wish.into, "least": int(least.sum()), "most": int(most.sum())}
         member = within or "-"
         raise OptionError(*message("division.bad_into", **said, **counts, within=member))

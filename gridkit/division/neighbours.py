@@ -10,7 +10,7 @@ import shapely
 if TYPE_CHECKING:
     from .ordering import Floats, Geometries, Ints
 
-__all__ = ["GRID_M", "dissolve", "shared_borders"]
+__all__ = ["GRID_M", "dissolve", "is_exact", "shared_borders"]
 
 GRID_M = 0.01
 """The grid, in metres, on which lines are noded, and how near a border may be."""
@@ -18,7 +18,7 @@ GRID_M = 0.01
 LEAST_BORDER_M = 0.1
 
 
-def shared_borders(geoms: Geometries) -> tuple[Ints, Ints, Floats]:
+def shared_borders(geoms: Geometries, *, exact: bool | None = None) -> tuple[Ints, Ints, Floats]:
     """Return each pair of areas with a common border of positive length (rook neighbours).
 
     In an exact coverage, whose borders agree vertex by vertex, the common segments are counted.
@@ -28,6 +28,8 @@ def shared_borders(geoms: Geometries) -> tuple[Ints, Ints, Floats]:
     Parameters
     ----------
     geoms : ndarray of Polygon or MultiPolygon, shape (n,)
+    exact : bool, optional
+        What `is_exact` says of them, where that is known.
 
     Returns
     -------
@@ -36,7 +38,7 @@ def shared_borders(geoms: Geometries) -> tuple[Ints, Ints, Floats]:
     length_m : ndarray of float, shape (m,)
         Length of the common border in whole millimetres.
     """
-    if len(geoms) and _is_exact(geoms):
+    if len(geoms) and (is_exact(geoms) if exact is None else exact):
         return _shared_segments(geoms)
     i, j = shapely.STRtree(geoms).query(geoms, predicate="dwithin", distance=GRID_M)
     i, j = i[i < j], j[i < j]
@@ -47,7 +49,7 @@ def shared_borders(geoms: Geometries) -> tuple[Ints, Ints, Floats]:
     return i[keep][order], j[keep][order], np.round(length[keep][order], 3)
 
 
-def _is_exact(geoms: Geometries) -> bool:
+def is_exact(geoms: Geometries) -> bool:
     """Tell whether neighbours agree vertex by vertex; areas a hair apart do not."""
     return bool(shapely.coverage_is_valid(geoms, gap_width=GRID_M))
 
@@ -71,7 +73,7 @@ def _shared_segments(geoms: Geometries) -> tuple[Ints, Ints, Floats]:
     return pair // n, pair % n, np.round(total, 3)
 
 
-def dissolve(geoms: Geometries, labels: Ints) -> Geometries:
+def dissolve(geoms: Geometries, labels: Ints, *, exact: bool | None = None) -> Geometries:
     """Return the union of the areas of each label, in the order of the labels.
 
     In an exact coverage no vertex is lost, so that the unions are an exact coverage again. Each
@@ -82,8 +84,11 @@ def dissolve(geoms: Geometries, labels: Ints) -> Geometries:
     geoms : ndarray of Polygon or MultiPolygon, shape (n,)
     labels : ndarray of int, shape (n,)
         0 … k-1, each at least once.
+    exact : bool, optional
+        What `is_exact` says of the areas, where that is known.
     """
-    exact = _is_exact(geoms)
+    if exact is None:
+        exact = is_exact(geoms)
     order = np.argsort(labels, kind="stable")
     parts = np.split(geoms[order], np.flatnonzero(np.diff(labels[order])) + 1)
     unions = np.empty(len(parts), dtype=object)

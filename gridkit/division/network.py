@@ -15,7 +15,7 @@ from ..errors import OptionError, SchemaError, raise_all
 from ..messages import Message, message
 from ..tables import first_few
 from .barriers import barred, require_lines
-from .neighbours import shared_borders
+from .neighbours import is_exact, shared_borders
 from .ordering import inner_points, require_areas, summed, weights_of
 from .partition import Areas
 
@@ -59,6 +59,8 @@ class Network:
     order : ndarray of int, shape (units,)
         Row of each unit.
     geoms : ndarray of Polygon or MultiPolygon, shape (units,)
+    exact : bool
+        Whether they agree vertex by vertex.
     area : ndarray of int, shape (units,)
         Which area each unit is part of: units with one lock are one area.
     areas : Areas
@@ -68,6 +70,7 @@ class Network:
 
     order: Ints
     geoms: Geometries
+    exact: bool
     area: Ints
     areas: Areas
     members: int
@@ -146,7 +149,8 @@ def connect(
     order = np.lexsort((y, x))
     geoms = geoms[order]
     member, lock = columns.member[order], columns.lock[order]
-    i, j, metres = shared_borders(geoms)
+    exact = is_exact(geoms)
+    i, j, metres = shared_borders(geoms, exact=exact)
     linked = member[i] == member[j]
     if lines is not None:
         linked &= ~barred(geoms, i, j, lines)
@@ -159,7 +163,7 @@ def connect(
         first[held] = np.flatnonzero(held)[opening][lock[held]]
     area = np.unique(first, return_inverse=True)[1]
     areas = _merged(geoms, area, columns.load[order], held, (i, j, metres))
-    return Network(order, geoms, area, areas, int(member.max()) + 1)
+    return Network(order, geoms, exact, area, areas, int(member.max()) + 1)
 
 
 def _broken_locks(order: Ints, i: Ints, j: Ints, lock: Ints, names: list[str]) -> list[Message]:

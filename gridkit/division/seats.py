@@ -7,18 +7,34 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .ordering import summed
+
 if TYPE_CHECKING:
-    from .ordering import Floats, Ints
+    from .ordering import Flags, Floats, Ints
 
 __all__ = ["apportion", "least_seats"]
 
 HAIR = 1e-9
 
 
-def least_seats(weight: Floats, locks: Ints, cap: float) -> Ints:
-    """Return the fewest groups of each zone: one, one for each lock, and enough for the cap."""
-    full = np.ceil(weight / cap * (1 - HAIR)).astype(np.int64)
-    return np.maximum(np.maximum(1, locks), full)
+def least_seats(weight: Floats, zone: Ints, locked: Flags, cap: float) -> Ints:
+    """Return the fewest groups of each zone: one, one for each lock, and enough for the cap.
+
+    Parameters
+    ----------
+    weight : ndarray of float, shape (n,)
+    zone : ndarray of int, shape (n,)
+        0, 1, …
+    locked : ndarray of bool, shape (n,)
+        No group may hold two such units.
+    cap : float
+        No group may weigh more, so no two units above half of it share one.
+    """
+    full = np.ceil(summed(zone, weight, int(zone.max()) + 1) / cap * (1 - HAIR))
+    halves = np.bincount(zone[weight > cap / 2 * (1 + HAIR)], minlength=len(full))
+    locks = np.bincount(zone[locked], minlength=len(full))
+    least: Ints = np.maximum(np.maximum(full.astype(np.int64), halves), np.maximum(locks, 1))
+    return least
 
 
 def apportion(weight: Floats, least: Ints, most: Ints, into: int) -> Ints:
