@@ -21,6 +21,7 @@
 #define LOGS 4096
 #define HUGE_SCORE 1e300
 #define OVER 50.0 /* what a whole mean group beyond the cap costs */
+#define TWO_CIRCLES 2.0 /* no two groups have a shape that costs less */
 #define MOST_KINDS 8
 
 typedef struct {
@@ -234,16 +235,17 @@ static void begin(const problem *p, bisection *t, int64_t lo, int64_t n, int64_t
 
 /* ---- the search: annealed moves and swaps ------------------------------------------------------ */
 
-static double cost_of(const search *w, const double *load, double area, double outline) {
+/* What the load of a group costs; its shape costs outline / sqrt(area), 1 for a circle. */
+static inline double uneven_of(const search *w, const double *load, int64_t kinds) {
     const problem *p = w->p;
     double uneven = 0.0;
-    for (int64_t m = 0; m < p->kinds; m++) {
+    for (int64_t m = 0; m < kinds; m++) {
         double off = load[m] - 1.0;
         uneven += off * off;
     }
     double cost = p->balance * uneven;
     if (load[0] > w->cap) cost += OVER * (load[0] - w->cap);
-    return cost + outline / sqrt(area);
+    return cost;
 }
 
 static void enter(search *w, int32_t e) {
@@ -316,9 +318,9 @@ static double common(const search *w, int32_t b, int32_t g, int32_t but) {
     return length;
 }
 
-static void settle(search *w, int32_t g, const double *load, double area, double outline,
-                   double cost) {
-    for (int64_t m = 0; m < w->p->kinds; m++) w->load[g * w->p->kinds + m] = load[m];
+static void settle(search *w, int32_t g, const double *load, int64_t kinds, double area,
+                   double outline, double cost) {
+    for (int64_t m = 0; m < kinds; m++) w->load[g * kinds + m] = load[m];
     w->area[g] = area;
     w->outline[g] = outline;
     w->cost[g] = cost;
@@ -330,16 +332,18 @@ static double longing(const problem *p, int32_t b, int32_t here, int32_t there) 
 }
 
 /* Moves node b to group `to` when the cost rises by no more than `most`. */
-static int move(search *w, int32_t b, int32_t to, double most) {
+static inline int move(search *w, int32_t b, int32_t to, double most, int64_t m) {
     const problem *p = w->p;
     int32_t here = w->label[b];
-    int64_t m = p->kinds;
     double give[MOST_KINDS], take[MOST_KINDS];
     if (w->size[here] == 1 || (p->lock[b] && w->locked[to])) return 0;
     for (int64_t q = 0; q < m; q++) {
         give[q] = w->load[here * m + q] - p->weight[b * m + q];
         take[q] = w->load[to * m + q] + p->weight[b * m + q];
     }
+    double cost1 = uneven_of(w, give, m), cost2 = uneven_of(w, take, m);
+    double rise = longing(p, b, here, to) - w->cost[here] - w->cost[to];
+    if (cost1 + cost2 + TWO_CIRCLES + rise > most) return 0;
     double in = 0.0, out = 0.0;
     for (int64_t e = p->first[b]; e < p->first[b + 1]; e++) {
         int32_t g = w->label[p->near[e]];
@@ -349,11 +353,11 @@ static int move(search *w, int32_t b, int32_t to, double most) {
     double area1 = w->area[here] - p->area[b], area2 = w->area[to] + p->area[b];
     double outline1 = w->outline[here] - p->outline[b] + 2.0 * in;
     double outline2 = w->outline[to] + p->outline[b] - 2.0 * out;
-    double cost1 = cost_of(w, give, area1, outline1), cost2 = cost_of(w, take, area2, outline2);
-    double rise = cost1 + cost2 - w->cost[here] - w->cost[to] + longing(p, b, here, to);
-    if (rise > most || !whole(w, b, here, -1)) return 0;
-    settle(w, here, give, area1, outline1, cost1);
-    settle(w, to, take, area2, outline2, cost2);
+    cost1 += outline1 / sqrt(area1);
+    cost2 += outline2 / sqrt(area2);
+    if (cost1 + cost2 + rise > most || !whole(w, b, here, -1)) return 0;
+    settle(w, here, give, m, area1, outline1, cost1);
+    settle(w, to, take, m, area2, outline2, cost2);
     w->size[here]--, w->size[to]++;
     w->locked[here] -= p->lock[b], w->locked[to] += p->lock[b];
     hand(w, b, to);
@@ -361,44 +365,45 @@ static int move(search *w, int32_t b, int32_t to, double most) {
 }
 
 /* Exchanges nodes b and c of two groups on the same terms. */
-static int swap(search *w, int32_t b, int32_t c, double most) {
+static inline void swap(search *w, int32_t b, int32_t c, double most, int64_t m) {
     const problem *p = w->p;
     int32_t here = w->label[b], there = w->label[c];
-    int64_t m = p->kinds;
     double one[MOST_KINDS], two[MOST_KINDS];
-    if (w->locked[here] - p->lock[b] + p->lock[c] > 1) return 0;
-    if (w->locked[there] - p->lock[c] + p->lock[b] > 1) return 0;
-    double c_here = common(w, c, here, b), b_there = common(w, b, there, c);
-    if ((c_here == 0.0 && w->size[here] > 1) || (b_there == 0.0 && w->size[there] > 1)) return 0;
+    if (w->locked[here] - p->lock[b] + p->lock[c] > 1) return;
+    if (w->locked[there] - p->lock[c] + p->lock[b] > 1) return;
     for (int64_t q = 0; q < m; q++) {
         double x = p->weight[c * m + q] - p->weight[b * m + q];
         one[q] = w->load[here * m + q] + x;
         two[q] = w->load[there * m + q] - x;
     }
+    double cost1 = uneven_of(w, one, m), cost2 = uneven_of(w, two, m);
+    double rise = longing(p, b, here, there) + longing(p, c, there, here) - w->cost[here] -
+                  w->cost[there];
+    if (cost1 + cost2 + TWO_CIRCLES + rise > most) return;
+    double c_here = common(w, c, here, b), b_there = common(w, b, there, c);
+    if ((c_here == 0.0 && w->size[here] > 1) || (b_there == 0.0 && w->size[there] > 1)) return;
     double x = p->area[c] - p->area[b];
     double area1 = w->area[here] + x, area2 = w->area[there] - x;
     double outline1 = w->outline[here] - p->outline[b] + 2.0 * common(w, b, here, -1) +
                       p->outline[c] - 2.0 * c_here;
     double outline2 = w->outline[there] - p->outline[c] + 2.0 * common(w, c, there, -1) +
                       p->outline[b] - 2.0 * b_there;
-    double cost1 = cost_of(w, one, area1, outline1), cost2 = cost_of(w, two, area2, outline2);
-    double rise = cost1 + cost2 - w->cost[here] - w->cost[there] +
-                  longing(p, b, here, there) + longing(p, c, there, here);
-    if (rise > most) return 0;
+    cost1 += outline1 / sqrt(area1);
+    cost2 += outline2 / sqrt(area2);
+    if (cost1 + cost2 + rise > most) return;
     w->label[b] = there, w->label[c] = here;
     int sound = whole(w, b, here, c) && whole(w, c, there, b);
     w->label[b] = here, w->label[c] = there;
-    if (!sound) return 0;
-    settle(w, here, one, area1, outline1, cost1);
-    settle(w, there, two, area2, outline2, cost2);
+    if (!sound) return;
+    settle(w, here, one, m, area1, outline1, cost1);
+    settle(w, there, two, m, area2, outline2, cost2);
     w->locked[here] += p->lock[c] - p->lock[b];
     w->locked[there] += p->lock[b] - p->lock[c];
     hand(w, b, there);
     hand(w, c, here);
-    return 1;
 }
 
-static void anneal(search *w, int64_t z, source *s) {
+static inline void anneal_kinds(search *w, int64_t z, source *s, int64_t kinds) {
     const problem *p = w->p;
     for (int64_t stage = 0; stage < p->stages; stage++) {
         double heat = p->heat[stage] * p->warmth[z];
@@ -408,15 +413,21 @@ static void anneal(search *w, int64_t z, source *s) {
             int32_t e = w->cut[below(r, w->cuts)];
             int32_t b = p->start[e], u = p->near[e], to = w->label[u];
             double most = heat * p->logs[t % LOGS];
-            if (move(w, b, to, most)) continue;
+            if (move(w, b, to, most, kinds)) continue;
             int32_t c = u;
             if (r & 1) {
                 c = p->near[p->first[u] + below(t, p->first[u + 1] - p->first[u])];
                 if (w->label[c] != to) continue;
             }
-            swap(w, b, c, most);
+            swap(w, b, c, most, kinds);
         }
     }
+}
+
+/* One kind of weight is the rule, so its loops are compiled away. */
+static void anneal(search *w, int64_t z, source *s) {
+    if (w->p->kinds == 1) anneal_kinds(w, z, s, 1);
+    else anneal_kinds(w, z, s, w->p->kinds);
 }
 
 static void weigh(search *w, int64_t n) {
@@ -441,7 +452,7 @@ static void weigh(search *w, int64_t n) {
         }
     }
     for (int64_t g = 0; g < k; g++)
-        w->cost[g] = cost_of(w, w->load + g * m, w->area[g], w->outline[g]);
+        w->cost[g] = uneven_of(w, w->load + g * m, m) + w->outline[g] / sqrt(w->area[g]);
 }
 
 /* Divides each zone into seats[z] groups, 0 ... seats[z] - 1; `warm`: begins with the labels as they

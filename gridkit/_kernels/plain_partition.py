@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["divide"]
 
 _OVER = 50.0
+_TWO_CIRCLES = 2.0
 _GAMMA, _MIX1, _MIX2 = (
     np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 )
@@ -218,7 +219,8 @@ class _Search:
                 else:
                     self._enter(e)
         self.cost = [
-            self._cost(*each) for each in zip(self.load, self.area, self.outline, strict=True)
+            self._uneven(load) + outline / math.sqrt(area)
+            for load, area, outline in zip(self.load, self.area, self.outline, strict=True)
         ]
 
     def anneal(self, zones: Zones, z: int, chance: Iterator[int]) -> None:
@@ -245,7 +247,8 @@ class _Search:
                         continue
                 self._swap(b, c, most)
 
-    def _cost(self, load: list[float], area: float, outline: float) -> float:
+    def _uneven(self, load: list[float]) -> float:
+        """Return what a load costs; the shape costs outline / sqrt(area), 1 for a circle."""
         uneven = 0.0
         for x in load:
             off = x - 1.0
@@ -253,7 +256,7 @@ class _Search:
         cost = self.graph.balance * uneven
         if load[0] > self.cap:
             cost += _OVER * (load[0] - self.cap)
-        return cost + outline / math.sqrt(area)
+        return cost
 
     def _enter(self, e: int) -> None:
         self.place[e] = len(self.cut)
@@ -325,13 +328,17 @@ class _Search:
         weight = graph.weight[b]
         give = [x - w for x, w in zip(self.load[here], weight, strict=True)]
         take = [x + w for x, w in zip(self.load[to], weight, strict=True)]
+        cost1, cost2 = self._uneven(give), self._uneven(take)
+        rise = self._longing(b, here, to) - self.cost[here] - self.cost[to]
+        if cost1 + cost2 + _TWO_CIRCLES + rise > most:
+            return False
         area1, area2 = self.area[here] - graph.area[b], self.area[to] + graph.area[b]
         inner, outer = self._common(b, here, -1), self._common(b, to, -1)
         outline1 = self.outline[here] - graph.outline[b] + 2.0 * inner
         outline2 = self.outline[to] + graph.outline[b] - 2.0 * outer
-        cost1, cost2 = self._cost(give, area1, outline1), self._cost(take, area2, outline2)
-        rise = cost1 + cost2 - self.cost[here] - self.cost[to] + self._longing(b, here, to)
-        if rise > most or not self._whole(b, here, -1):
+        cost1 += outline1 / math.sqrt(area1)
+        cost2 += outline2 / math.sqrt(area2)
+        if cost1 + cost2 + rise > most or not self._whole(b, here, -1):
             return False
         self._settle(here, give, area1, outline1, cost1)
         self._settle(to, take, area2, outline2, cost2)
@@ -349,12 +356,17 @@ class _Search:
         extra = graph.lock[c] - graph.lock[b]
         if self.locked[here] + extra > 1 or self.locked[there] - extra > 1:
             return
-        c_here, b_there = self._common(c, here, b), self._common(b, there, c)
-        if (c_here == 0.0 and self.size[here] > 1) or (b_there == 0.0 and self.size[there] > 1):
-            return
         more = [y - x for x, y in zip(graph.weight[b], graph.weight[c], strict=True)]
         one = [x + d for x, d in zip(self.load[here], more, strict=True)]
         two = [x - d for x, d in zip(self.load[there], more, strict=True)]
+        cost1, cost2 = self._uneven(one), self._uneven(two)
+        rise = self._longing(b, here, there) + self._longing(c, there, here)
+        rise = rise - self.cost[here] - self.cost[there]
+        if cost1 + cost2 + _TWO_CIRCLES + rise > most:
+            return
+        c_here, b_there = self._common(c, here, b), self._common(b, there, c)
+        if (c_here == 0.0 and self.size[here] > 1) or (b_there == 0.0 and self.size[there] > 1):
+            return
         x = graph.area[c] - graph.area[b]
         area1, area2 = self.area[here] + x, self.area[there] - x
         b_here, c_there = self._common(b, here, -1), self._common(c, there, -1)
@@ -368,10 +380,9 @@ class _Search:
             + graph.outline[b]
             - 2.0 * b_there
         )
-        cost1, cost2 = self._cost(one, area1, outline1), self._cost(two, area2, outline2)
-        rise = cost1 + cost2 - self.cost[here] - self.cost[there]
-        rise = rise + self._longing(b, here, there) + self._longing(c, there, here)
-        if rise > most:
+        cost1 += outline1 / math.sqrt(area1)
+        cost2 += outline2 / math.sqrt(area2)
+        if cost1 + cost2 + rise > most:
             return
         label[b], label[c] = there, here
         sound = self._whole(b, here, c) and self._whole(c, there, b)

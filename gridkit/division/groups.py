@@ -34,8 +34,7 @@ __all__ = ["group", "group_labels"]
 
 KEYS = ("block_id", "cell_code", "level")
 TRIES = 4
-"""Divisions tried for a zone whose groups stay above the cap, before it is given up or divided
-into more."""
+"""Divisions tried for a zone whose groups stay above the cap, before it is given up."""
 
 
 def group_labels(
@@ -254,23 +253,19 @@ def _divide(network: Network, wish: _Wish, within: str | None) -> Ints:
     raise_all(OptionError, _too_heavy(network, wish.cap))
     seats, most = _seats(network, wish, within)
     labels = divide_areas(areas, seats, compactness=wish.compactness, seed=wish.seed, cap=wish.cap)
-    for attempt in range(1, TRIES + int(most.sum() - seats.sum())):
-        over = _zones_over(areas, seats, labels, wish.cap)
-        if not over.any() or (wish.into is not None and attempt >= TRIES):
-            break
-        more = seats.copy()
-        if wish.into is None and attempt >= TRIES:
-            more[over] = np.minimum(most, seats + 1 + seats // 64)[over]
-        labels = _again(areas, seats, more, labels, over, wish, attempt)
+    attempt = 0
+    while (over := _over(areas, seats, labels, wish.cap)).any():
+        attempt += 1
+        more = seats
+        if wish.into is None:
+            # Half of what is too heavy may yet fit elsewhere; a group for each unit always does.
+            more = np.minimum(most, seats + (over + 1) // 2)
+        elif attempt == TRIES:
+            found = float(np.bincount(labels, areas.weight[:, 0]).max())
+            said = {"value": wish.max_load, "found": found, "n": int((over > 0).sum())}
+            raise OptionError(*message("division.cap_not_kept", **said))
+        labels = _again(areas, seats, more, labels, over > 0, wish, attempt)
         seats = more
-    over = _zones_over(areas, seats, labels, wish.cap)
-    if over.any():
-        heaviest = float(np.bincount(labels, areas.weight[:, 0]).max())
-        raise OptionError(
-            *message(
-                "division.cap_not_kept", value=wish.max_load, found=heaviest, n=int(over.sum())
-            )
-        )
     return labels
 
 
@@ -314,12 +309,11 @@ def _seats(network: Network, wish: _Wish, within: str | None) -> tuple[Ints, Int
     return apportion(mixed, least, most, int(wish.into)), most
 
 
-def _zones_over(areas: Areas, seats: Ints, labels: Ints, cap: float) -> Flags:
-    """Tell in which zones a group is heavier than the cap."""
+def _over(areas: Areas, seats: Ints, labels: Ints, cap: float) -> Ints:
+    """Return how many groups of each zone are heavier than the cap."""
     load = summed(labels, areas.weight[:, 0], int(seats.sum()))
     zone = np.repeat(np.arange(len(seats)), seats)
-    over: Flags = np.bincount(zone[load > cap * (1 + HAIR)], minlength=len(seats)) > 0
-    return over
+    return np.bincount(zone[load > cap * (1 + HAIR)], minlength=len(seats))
 
 
 def _again(
