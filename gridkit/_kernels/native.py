@@ -41,10 +41,9 @@ class _Problem(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("stay", "lock", "old")),
         ("kinds", ctypes.c_int64),
         ("balance", ctypes.c_double),
-        *((name, ctypes.c_void_p) for name in ("cap", "warmth", "steps", "rounds")),
+        *((name, ctypes.c_void_p) for name in ("cap", "warmth", "steps", "rounds", "trees")),
         *((name, ctypes.c_void_p) for name in ("heat", "logs")),
         ("stages", ctypes.c_int64),
-        ("trees", ctypes.c_int64),
     )
 
 

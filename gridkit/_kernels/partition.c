@@ -44,9 +44,10 @@ typedef struct {
     const double *warmth;    /* of each zone: scale of the temperature */
     const int64_t *steps;    /* of each zone: steps in each stage */
     const int64_t *rounds;   /* of each zone: how often it is divided; the best is kept */
+    const int64_t *trees;    /* of each zone: random trees tried for each bisection */
     const double *heat;      /* temperature of each stage */
     const double *logs;      /* -log of (i + 1/2) / LOGS */
-    int64_t stages, trees;
+    int64_t stages;
 } problem;
 
 typedef struct {
@@ -162,11 +163,11 @@ static double best_edge(const problem *p, bisection *t, int64_t n, int64_t k, in
 }
 
 static void bisect(const problem *p, bisection *t, int32_t *nodes, int64_t n, int64_t k,
-                   source *s, int64_t *cut_nodes, int64_t *cut_groups) {
+                   int64_t trees, source *s, int64_t *cut_nodes, int64_t *cut_groups) {
     double best = HUGE_SCORE;
     t->call++;
     for (int64_t q = 0; q < n; q++) t->member[nodes[q]] = t->call;
-    for (int64_t tree = 0; tree < p->trees; tree++) {
+    for (int64_t tree = 0; tree < trees; tree++) {
         int32_t top = -1;
         int64_t taken = 0;
         grow(p, t, nodes, n, tree % 2 == 0, s);
@@ -203,8 +204,8 @@ static void bisect(const problem *p, bisection *t, int32_t *nodes, int64_t n, in
     *cut_nodes = head;
 }
 
-static void begin(const problem *p, bisection *t, int64_t lo, int64_t n, int64_t k, int32_t *label,
-                  source *s) {
+static void begin(const problem *p, bisection *t, int64_t z, int64_t k, int32_t *label, source *s) {
+    int64_t lo = p->zone[z], n = p->zone[z + 1] - lo;
     /* todo: node ranges still to be divided, as first, number and groups; depth below 64 as the
      * smaller part is always put on top */
     int64_t todo[64][3], open = 1, done = 0;
@@ -220,7 +221,7 @@ static void begin(const problem *p, bisection *t, int64_t lo, int64_t n, int64_t
             continue;
         }
         int64_t some = 0, taken = 0;
-        bisect(p, t, nodes + at, m, parts, s, &some, &taken);
+        bisect(p, t, nodes + at, m, parts, p->trees[z], s, &some, &taken);
         int64_t big = 2 * taken > parts;
         todo[open][0] = big ? at : at + some;
         todo[open][1] = big ? some : m - some;
@@ -506,7 +507,7 @@ API int gk_divide(const problem *p, int64_t zones, const int64_t *seats, const u
             double least = HUGE_SCORE;
             w.lo = lo, w.k = seats[z], w.cap = p->cap[z];
             for (int64_t round = 0; round < p->rounds[z]; round++) {
-                if (!warm) begin(p, &t, lo, nodes, seats[z], label, &s);
+                if (!warm) begin(p, &t, z, seats[z], label, &s);
                 if (seats[z] == 1 || seats[z] == nodes) break;
                 weigh(&w, nodes);
                 anneal(&w, z, &s);

@@ -44,7 +44,7 @@ def divide(
         least, best = math.inf, None
         for _ in range(int(zones.rounds[z])):
             if not warm:
-                _begin(graph, nodes, k, labels, chance)
+                _begin(graph, nodes, k, int(zones.trees[z]), labels, chance)
             if not 1 < k < len(nodes):
                 break
             search = _Search(graph, nodes, k, float(zones.cap[z]), labels)
@@ -95,11 +95,10 @@ class _Graph:
         self.old = zones.old.tolist()
         self.kinds = range(zones.weight.shape[1])
         self.balance = zones.balance
-        self.trees = zones.trees
 
 
 def _begin(
-    graph: _Graph, nodes: list[int], k: int, labels: list[int], chance: Iterator[int]
+    graph: _Graph, nodes: list[int], k: int, trees: int, labels: list[int], chance: Iterator[int]
 ) -> None:
     """Divide by recursive bisection."""
     done = 0
@@ -111,7 +110,7 @@ def _begin(
                 labels[v] = done
             done += 1
             continue
-        side, taken = _bisect(graph, part, parts, chance)
+        side, taken = _bisect(graph, part, parts, trees, chance)
         halves = [
             ([v for v in part if v in side], taken),
             ([v for v in part if v not in side], parts - taken),
@@ -119,11 +118,13 @@ def _begin(
         todo += halves if 2 * taken > parts else halves[::-1]
 
 
-def _bisect(graph: _Graph, nodes: list[int], k: int, chance: Iterator[int]) -> tuple[set[int], int]:
+def _bisect(
+    graph: _Graph, nodes: list[int], k: int, trees: int, chance: Iterator[int]
+) -> tuple[set[int], int]:
     """Return one side of the best cut found on a few random trees, and its number of groups."""
     inside = set(nodes)
     best, kept, groups = math.inf, inside, 0
-    for tree in range(graph.trees):
+    for tree in range(trees):
         order, parent = _grow(graph, nodes, inside, tree % 2 == 0, chance)
         error, top, taken = _best_edge(graph, order, parent, k)
         side = {top}

@@ -10,7 +10,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LOGS", "Zones"]
+__all__ = ["LOGS", "MOST_KINDS", "Zones"]
+
+MOST_KINDS = 8
+"""Kinds of weight that ``partition.c`` has room for."""
 
 LOGS = -np.log((np.arange(4096) + 0.5) / 4096)
 """Minus the logarithm of 4,096 even chances: how far a step may climb, in temperatures."""
@@ -51,9 +54,9 @@ class Zones:
         Steps in each stage.
     rounds : int64 array, (zones,)
         How often a zone is divided; the best division is kept.
-    heat : float64 array, (stages,)
-    trees : int
+    trees : int64 array, (zones,)
         Random trees tried for each bisection.
+    heat : float64 array, (stages,)
     """
 
     zone: NDArray[np.int64]
@@ -74,5 +77,5 @@ class Zones:
     warmth: NDArray[np.float64]
     steps: NDArray[np.int64]
     rounds: NDArray[np.int64]
+    trees: NDArray[np.int64]
     heat: NDArray[np.float64]
-    trees: int

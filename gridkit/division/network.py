@@ -11,6 +11,7 @@ import shapely
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from .._kernels.zones import MOST_KINDS
 from ..errors import OptionError, SchemaError, raise_all
 from ..messages import Message, message
 from ..tables import first_few
@@ -93,7 +94,7 @@ def read_columns(
     OptionError
         There are only those.
     """
-    n = len(units)
+    n, problems = len(units), list(problems)
     kinds = [] if weight is None else [weight] if isinstance(weight, str) else list(weight)
     asked = [*(("weight", c) for c in kinds), ("within", within), ("keep", keep)]
     found = ", ".join(map(str, units.columns))
@@ -103,6 +104,8 @@ def read_columns(
         if c is not None and c not in units.columns
     ]
     there = set(units.columns)
+    if len(kinds) > MOST_KINDS:
+        problems.append(message("division.too_many_weights", n=len(kinds), most=MOST_KINDS))
     loads = [_load(units, c, faults) for c in kinds if c in there] or [np.ones(n)]
     member = np.zeros(n, dtype=np.int64)
     if within in there:
@@ -115,7 +118,7 @@ def read_columns(
     if keep in there:
         lock, labels = pd.factorize(units[keep], sort=True)
         names = [str(label) for label in labels]
-    raise_all(SchemaError if faults else OptionError, [*faults, *problems])
+    raise_all(SchemaError if faults else OptionError, faults + problems)
     return Columns(np.stack(loads, axis=1), member, lock, names)
 
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Areas", "Stay", "divide_areas", "objective"]
 
-TREES = 6
+TREES, MOST_TREES = 6, 30
+"""Random trees for a bisection; more where groups are large and borders few."""
 STAGES, COLD_STAGES = 64, 3
 HOT, HOTTER = 0.09, 0.4
 """First temperature: `HOT` times the cost of unevenness to the power `HOTTER`."""
@@ -223,6 +224,6 @@ def _zones(
         warmth=size**0.4,
         steps=np.ceil(STEPS_PER_AREA * count * size**0.25 / STAGES).astype(np.int64),
         rounds=np.clip(ROUNDS_FOR // count, 1, MOST_ROUNDS if stay is None else 1),
+        trees=np.minimum(TREES * size**-0.5, MOST_TREES).astype(np.int64),
         heat=heat,
-        trees=TREES,
     )

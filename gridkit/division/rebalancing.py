@@ -144,9 +144,9 @@ def rebalance(
     network = connect(units, columns, barriers)
     old, seats = _old_labels(network, code)
     areas = network.areas
-    options = _Options(areas, seats, old, compactness, seed)
-    free = options.moved_at(0.0)
-    new = options.within(max_changed, free)
+    nearby = _Nearby(areas, seats, old, compactness, seed)
+    free = nearby.moved_at(0.0)
+    new = nearby.within(max_changed, free)
     names = np.empty(int(seats.sum()), dtype=object)
     names[old[network.area]] = code[network.order]
     fresh = np.empty(len(units), dtype=object)
@@ -157,7 +157,7 @@ def rebalance(
     table = units.assign(cell_code=pd.array(fresh, dtype="str"))
     moved = units.index[changed].tolist()
     # Chance may find a better division with a price than without one.
-    return Rebalanced(table, moved, options.share(new), before, after, min(best, after))
+    return Rebalanced(table, moved, nearby.share(new), before, after, min(best, after))
 
 
 def _codes(units: gpd.GeoDataFrame) -> NDArray[Any]:
@@ -215,7 +215,7 @@ def _old_labels(network: Network, code: NDArray[Any]) -> tuple[Ints, Ints]:
 
 
 @dataclass(frozen=True)
-class _Options:
+class _Nearby:
     """Divisions near the present one."""
 
     areas: Areas

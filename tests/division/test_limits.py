@@ -211,6 +211,14 @@ def test_one_weight_in_a_list_is_that_weight(make):
     )
 
 
+def test_too_many_weights(make):
+    names = [f"w{n}" for n in range(9)]
+    units = make.squares(4, 4, **dict.fromkeys(names, 1.0))
+    assert group_labels(units, into=4, within=None, weight=names[:8]).nunique() == 4
+    with pytest.raises(OptionError, match="9 columns; at most 8"):
+        group_labels(units, into=4, within=None, weight=names)
+
+
 def test_compactness(make):
     units = make.squares(20, 20, load=np.random.default_rng(4).integers(1, 30, 400))
     even, short = (group(units, into=50, within=None, compactness=c) for c in (0.0, 1.0))
