@@ -212,7 +212,7 @@ class _Wish:
         if self.into is None and self.target is None and self.max_load is None:
             found.append(message("division.into_or_target", into=None, target=None))
         whole = isinstance(self.into, (int, np.integer)) and not isinstance(self.into, bool)
-        if self.into is not None and not (whole and self.into > 0):
+        if self.into is not None and not whole:
             found.append(message("division.no_whole_number", value=self.into))
         for name, value in (("target", self.target), ("max_load", self.max_load)):
             if value is not None and not (_is_number(value) and value > 0):

@@ -91,9 +91,9 @@ def rebalance(
 ) -> Rebalanced:
     """Move units between neighbouring cells until their weight is even again.
 
-    Cells stay contiguous, keep their codes and never cross `within`. Moving land has a price; the
-    lowest price at which no more than `max_changed` of the land moves is sought, so the land that
-    moves is where it helps most.
+    Cells stay contiguous, keep their codes and never cross `within`. Moving land has a price;
+    the lowest price at which no more than `max_changed` of the land moves is sought, so the land
+    that moves is where it helps most. Cells that cannot be made more even stay as they are.
 
     Parameters
     ----------
@@ -151,8 +151,7 @@ def rebalance(
     names[old[network.area]] = code[network.order]
     fresh = np.empty(len(units), dtype=object)
     fresh[network.order] = names[new[network.area]]
-    first = areas.weight[:, 0]
-    before, after, best = (spread(first, areas.zone, seats, g) for g in (old, new, free))
+    before, after, best = map(nearby.spread, (old, new, free))
     changed = fresh != code
     table = units.assign(cell_code=pd.array(fresh, dtype="str"))
     moved = units.index[changed].tolist()
@@ -239,16 +238,23 @@ class _Nearby:
         land: Floats = self.areas.area_m2
         return float(land[labels != self.old].sum() / land.sum())
 
+    def spread(self, labels: Ints) -> float:
+        """Return the spread of the first weight."""
+        return spread(self.areas.weight[:, 0], self.areas.zone, self.seats, labels)
+
     def within(self, most: float, free: Ints) -> Ints:
-        """Return the division at the lowest price found that moves no more than `most`."""
+        """Return the evenest division found that moves no more than `most`, or the present one."""
+        fit = [self.old]
         if self.share(free) <= most:
-            return free
-        low, high, best = np.log(CHEAP), np.log(DEAR), self.old
-        for _ in range(HALVINGS):
-            price = (low + high) / 2
-            labels = self.moved_at(float(np.exp(price)))
-            if self.share(labels) <= most:
-                best, high = labels, price
-            else:
-                low = price
-        return best
+            fit.append(free)
+        else:
+            low, high = np.log(CHEAP), np.log(DEAR)
+            for _ in range(HALVINGS):
+                price = (low + high) / 2
+                labels = self.moved_at(float(np.exp(price)))
+                if self.share(labels) <= most:
+                    fit.append(labels)
+                    high = price
+                else:
+                    low = price
+        return min(fit, key=self.spread)

@@ -256,13 +256,13 @@ def test_all_faults_of_the_table_and_the_options_are_told_together(make):
     units["community_code"] = [A, None, B, B]
     with pytest.raises(SchemaError) as error:
         group_labels(
-            units, into=0, target=3, max_load=-1, weight=["load", "shops", "pupils"],
+            units, into=2.5, target=3, max_load=-1, weight=["load", "shops", "pupils"],
             keep="lock", compactness=2,
         )  # fmt: skip
     told = error.value.en
     for part in (
         "weight='pupils'", "keep='lock'", "rows 1, 2", "'shops' is 0", "'community_code'",
-        "into=0, target=3", "into=0 cannot", "max_load=-1", "compactness=2",
+        "into=2.5, target=3", "into=2.5 is no", "max_load=-1", "compactness=2",
     ):  # fmt: skip
         assert part in told
     assert len(told.splitlines()) == len(error.value.zh.splitlines()) == 9

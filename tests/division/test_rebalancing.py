@@ -61,6 +61,13 @@ def test_little_land_gives_most_of_the_gain(make):
     assert made.gain >= 0.5 * made.attainable > 0.005
 
 
+def test_shape_alone_moves_nothing(make):
+    ragged = make.squares(4, 2, cell_code=list("ABBBAAAB"))  # even, though not compact
+    made = rebalance(ragged, max_changed=1.0, within=None, compactness=1.0)
+    assert made.moved == []
+    assert made.gain == made.attainable == 0
+
+
 def test_order_of_rows_does_not_matter(make, look):
     units = town(make)
     mixed = look.shuffled(units, 5)
