@@ -17,7 +17,7 @@ from ..messages import Message, message
 from ..tables import first_few
 from .barriers import barred, require_lines
 from .neighbours import is_exact, shared_borders
-from .ordering import inner_points, require_areas, summed, weights_of
+from .ordering import require_areas, summed, weights_of
 from .partition import Areas
 
 if TYPE_CHECKING:
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from .ordering import Flags, Floats, Geometries, Ints
 
 __all__ = ["Columns", "Network", "connect", "read_columns"]
+
+
+OFF_TIES_M2 = 1.7e-5
+"""Areas between corners on whole centimetres are multiples of 0.5 cm², which would often lie
+halfway between two rounded values; so much off them none does."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +153,9 @@ def connect(
     """
     geoms = require_areas(units, what="units")
     lines = None if barriers is None else require_lines(barriers, units)
-    x, y = inner_points(geoms)
-    order = np.lexsort((y, x))
+    x, y = np.round(shapely.get_coordinates(shapely.centroid(geoms)).T, 3)
+    # Areas around one another may share their middle.
+    order = np.lexsort((shapely.area(geoms), y, x))
     geoms = geoms[order]
     member, lock = columns.member[order], columns.lock[order]
     exact = is_exact(geoms)
@@ -198,8 +204,8 @@ def _merged(
     i, j, metres = borders
     a, b = np.minimum(area[i], area[j]), np.maximum(area[i], area[j])
     inner = a == b
-    # Whole decimetres and millimetres: the same wherever the district lies.
-    area_m2 = summed(area, np.round(shapely.area(geoms), 1), n)
+    # Rounded, so that they are the same wherever the district lies.
+    area_m2 = summed(area, np.round(shapely.area(geoms) + OFF_TIES_M2, 1), n)
     outline = summed(area, np.round(shapely.length(geoms), 3), n)
     outline -= 2.0 * summed(a[inner], metres[inner], n)
     pair, which = np.unique(a[~inner] * n + b[~inner], return_inverse=True)

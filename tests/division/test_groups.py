@@ -117,6 +117,15 @@ def test_seed_and_translation(make):
     assert_series_equal(first, group_labels(moved, into=12, within=None, seed=1))
 
 
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 10**6), east=st.floats(-9000, 9000), north=st.floats(-9000, 9000))
+def test_groups_are_the_same_wherever_the_district_lies(make, seed, east, north):
+    blocks = street_blocks(make.town(7, 7, jitter=30, seed=seed)).blocks
+    moved = blocks.set_geometry(blocks.translate(round(east, 2), round(north, 2)))
+    here, there = (group_labels(b, into=12, seed=seed).tolist() for b in (blocks, moved))
+    assert len(set(zip(here, there, strict=True))) == 12
+
+
 def test_other_weights(make):
     units = make.squares(4, 1, load=[1, 1, 1, 1], shops=[6, 2, 2, 2])
     by_shops = group(units, into=2, weight="shops", within=None)
