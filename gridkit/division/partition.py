@@ -30,7 +30,7 @@ COOLING = 1 / 12
 """Last temperature above 0 as a share of the first."""
 LUKEWARM = 0.1
 """First temperature as a share of the usual one where a division is there to begin with."""
-STEPS_PER_AREA = 140
+STEPS_PER_AREA = 130
 ROUNDS_FOR, MOST_ROUNDS = 240, 20
 """Zones below so many areas are divided several times, as chance weighs more there."""
 USUAL_SIZE = 5.0
