@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from .division.life import split_cell as split_cell
     from .division.lineage import cells_at as cells_at
     from .division.lineage import follow as follow
+    from .division.rebalancing import Rebalanced as Rebalanced
+    from .division.rebalancing import rebalance as rebalance
     from .division.redivision import redivide as redivide
     from .division.splitting import Split as Split
     from .division.splitting import split_blocks as split_blocks
-    from .division.rebalancing import Rebalanced as Rebalanced
-    from .division.rebalancing import rebalance as rebalance
     from .errors import CRSError as CRSError
     from .errors import FileError as FileError
     from .errors import GeometryError as GeometryError
