@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .division.checks import check_cells as check_cells
     from .division.codes import number_cells as number_cells
     from .division.compass import four_bounds as four_bounds
+    from .division.drafting import divide as divide
     from .division.groups import group as group
     from .division.groups import group_labels as group_labels
     from .division.lattice import hex_cells as hex_cells
@@ -128,6 +129,7 @@ _HOMES = {
     "check_edition": "location.editions",
     "density": "evaluation.heat",
     "district_of": "intake.district",
+    "divide": "division.drafting",
     "explain": "location.reasons",
     "file_cases": "casework.cases",
     "follow": "division.lineage",
