@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .division.redivision import redivide as redivide
     from .division.splitting import Split as Split
     from .division.splitting import split_blocks as split_blocks
+    from .division.schemes import CodeScheme as CodeScheme
     from .errors import CRSError as CRSError
     from .errors import FileError as FileError
     from .errors import GeometryError as GeometryError
@@ -98,6 +99,7 @@ _HOMES = {
     "CRSError": "errors",
     "Category": "rules",
     "City": "demo.city",
+    "CodeScheme": "division.schemes",
     "Density": "evaluation.heat",
     "District": "intake.district",
     "Edit": "division.changes",

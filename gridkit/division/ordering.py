@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 __all__ = ["inner_points", "reading_order", "require_areas", "summed", "weights_of"]
+__all__ = ["ORDERS", "inner_points", "reading_order", "require_areas", "weights_of"]
 
 BAND_SHARE = 0.6
 """Height of a reading band as a share of the median height of the areas."""
@@ -65,6 +66,16 @@ def reading_order(geoms: Geometries) -> Ints:
             current, top = current + 1, y[position]
         band[position] = current
     return np.lexsort((-y, x, band))
+
+
+def _strict_order(geoms: Geometries) -> Ints:
+    """Return the positions by x of the inner point, then from north to south."""
+    x, y = inner_points(geoms)
+    return np.lexsort((-y, x))
+
+
+ORDERS = {"bands": reading_order, "xy": _strict_order}
+"""The orders in which `number_cells` can go, by name."""
 
 
 def require_areas(frame: gpd.GeoDataFrame, *, what: str) -> Geometries:
