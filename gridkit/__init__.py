@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from .division.redivision import redivide as redivide
     from .division.splitting import Split as Split
     from .division.splitting import split_blocks as split_blocks
+    from .division.repair import Repair as Repair
+    from .division.repair import repair_cells as repair_cells
     from .division.schemes import CodeScheme as CodeScheme
     from .errors import CRSError as CRSError
     from .errors import FileError as FileError
@@ -117,6 +119,7 @@ _HOMES = {
     "Period": "evaluation.periods",
     "Plan": "plan.bundle",
     "Rebalanced": "division.rebalancing",
+    "Repair": "division.repair",
     "Role": "rules",
     "SchemaError": "errors",
     "Split": "division.splitting",
@@ -160,6 +163,7 @@ _HOMES = {
     "redivide": "division.redivision",
     "redraw_cells": "division.life",
     "rebalance": "division.rebalancing",
+    "repair_cells": "division.repair",
     "save_map": "publishing.offline",
     "split_blocks": "division.splitting",
     "split_cell": "division.life",

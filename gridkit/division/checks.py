@@ -1,102 +1,108 @@
 """The certificate of a grid: every rule, what it serves, and where the cells break it.
 
-Nothing here is shared with the code that makes cells, so that a fault there cannot hide itself.
+Nothing here is shared with the code that makes cells, so that a fault there cannot hide itself:
+the rules, in the ``rules_*`` modules beside this one, have an arithmetic of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from ..crs import area_m2, require_metres, same_crs
-from ..errors import CRSError, GeometryError
-from ..messages import Message, message, require_lang
-from ..tables import CELLS, FINDINGS
+from ..errors import GeometryError, OptionError, SchemaError
+from ..messages import message, require_lang
+from ..tables import CELLS, FINDINGS, POSTS
+from . import rules_codes, rules_datum, rules_land, rules_people, rules_shapes
+from .rules_case import Case, Result, absent
+from .schemes import CodeScheme
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import date
+
     from ..intake.district import District
+
+    Rule = Callable[[Case], Result]
 
 __all__ = ["check_cells"]
 
-CODE_DIGITS = 15
-PARENT_DIGITS = 12
-LEAST_M2, MOST_M2 = 2_000, 50_000
-TOLERANCE_M2 = 1.0
-SLIVER_M = 0.1
-
-Ints = npt.NDArray[np.integer[Any]]
-Geometries = npt.NDArray[Any]
-NOTHING = Message("", "")
-NOBODY: Ints = np.zeros(0, dtype=np.int64)
-NOWHERE: Geometries = np.zeros(0, dtype=object)
-
-
-@dataclass(frozen=True)
-class _Case:
-    """What the rules look at; `shapes` are sound copies, empty where a row has no polygon."""
-
-    cells: gpd.GeoDataFrame
-    codes: pd.Series[str]
-    given: Geometries
-    shapes: Geometries
-    district: District | None
-
-
-@dataclass(frozen=True)
-class _Result:
-    """What one rule found."""
-
-    severity: str
-    detail: Message
-    remedy: Message = NOTHING
-    rows: Ints = field(default_factory=lambda: NOBODY)
-    places: Geometries = field(default_factory=lambda: NOWHERE)
-
-
-_Rule = Callable[[_Case], _Result]
-
 
 def check_cells(
-    cells: gpd.GeoDataFrame, district: District | None = None, *, lang: str = "zh"
+    cells: gpd.GeoDataFrame,
+    district: District | None = None,
+    *,
+    posts: pd.DataFrame | None = None,
+    roles: Sequence[str] | None = None,
+    components: gpd.GeoDataFrame | None = None,
+    scheme: CodeScheme | None = None,
+    at: date | str | None = None,
+    lang: str = "zh",
 ) -> gpd.GeoDataFrame:
     """Check a grid, made or given, against the principles of dividing unit cells.
 
-    One row for each rule, so that the table reads as a certificate. The rules and principles are
-    those of GB/T 30428.1 and DB11 as far as published; tolerances are gridkit's: a gap or an
-    overlap counts above 1 m² where it is wider than 0.1 m.
+    One row for each rule, passed or not, so that the table reads as a certificate. The rules and
+    principles are those of GB/T 30428.1 and DB11 as far as published; tolerances are gridkit's: a
+    gap or an overlap counts above 1 m² where it is wider than 0.1 m.
 
-    ========================== ========================================================
-    ``CRS``                    a CRS in metres, the same for cells and district
-    ``CODE_FORMAT``            15 digits; codes of another kind are a scheme of their own
-    ``CODE_UNIQUE``            no code twice
-    ``CODE_PREFIX_MATCHES_PARENT`` begins with the code of its community
-    ``EMPTY``                  each cell has a shape
-    ``INVALID_GEOMETRY``       which is a sound polygon
-    ``MULTIPART``              in one piece
-    ``HOLE``                   and does not surround others
-    ``GAP``                    no land of the district is in no cell
-    ``OVERLAP``                nor in two
-    ``CROSSES_COMMUNITY``      each cell lies in its own community
-    ``AREA_RANGE``             2,000–50,000 m²
-    ``COMPACTNESS``            mean Polsby-Popper index
-    ``LOAD_BALANCE``           coefficient of variation of ``load``
-    ========================== ========================================================
+    ============================== ====================================================
+    ``CRS_MISSING``                the cells say which CRS they are in
+    ``AREA_IN_DEGREES``            which is not in degrees, nor are the numbers
+    ``CRS``                        but in metres, the same for cells and district
+    ``CRS_SUSPECT_GCJ``, ``_BD``   they would not fit the district's outline, or its streets,
+                                   better when read as GCJ-02 or BD-09 (warning)
+    ``CODE_FORMAT``                codes fit the scheme
+    ``CODE_UNIQUE``                no code twice
+    ``CODE_PREFIX_MATCHES_PARENT`` each begins with the code of its community
+    ``STREET_BAND``                street digits in 001–599 (warning)
+    ``SEQ_GAP``, ``SEQ_ORDER``     the sequence has no holes and runs west to east, then north
+                                   to south (warnings)
+    ``DATES``                      validity begins before it ends; no code twice at one time
+    ``NESTING``                    each duty cell in one community, each community in one
+                                   street, one level a table
+    ``EMPTY``, ``NOT_POLYGON``     each cell has a shape, which is an area
+    ``INVALID_GEOMETRY``           that does not cross itself
+    ``MULTIPART``                  in one piece (warning)
+    ``HOLE``                       and does not surround others (info)
+    ``GAP``                        no land of the district is in no cell
+    ``OVERLAP``                    nor in two
+    ``SHARED_BORDERS``             neighbours agree vertex by vertex (warning)
+    ``OUTSIDE``                    no cell reaches out of the district
+    ``CROSSES_COMMUNITY``          nor out of its community
+    ``CROSSES_STREET``             nor out of its street
+    ``CONTIGUITY``                 the cells of one duty cell hang together
+    ``CUTS_BUILDING``              no building stands in two cells (warning)
+    ``CUTS_COMPONENT``             no component within 0.5 m of a border (warning)
+    ``AREA_RANGE``                 unit cells have 2,000–50,000 m² (warning)
+    ``COMPACTNESS``                mean Polsby-Popper index (info)
+    ``LOAD_BALANCE``               coefficient of variation of ``load`` (info)
+    ``NO_RESPONSIBLE_BODY``        each cell names who answers for it
+    ``NO_ROLE``                    and has a person for each role
+    ============================== ====================================================
 
     Parameters
     ----------
     cells : GeoDataFrame
-        With ``cell_code``; ``parent_code``, ``community_code``, ``level`` and ``load`` are used
-        when there.
+        With ``cell_code``; the other columns of the table ``cells`` are used when there.
+        Retired rows (``valid_to`` in the past) count for dates and sequences only.
     district : District, optional
-        Its boundary, water and communities; rules that need what is absent are listed as
-        ``not_checked``.
+        Its boundary, water, communities, streets and buildings.
+    posts : DataFrame, optional
+        The table ``posts``, of any level.
+    roles : sequence of str, optional
+        Roles that each cell needs; by default those that `posts` has.
+    components : GeoDataFrame, optional
+        Points or outlines of lamps, manholes and the like.
+    scheme : CodeScheme, optional
+        By default the 15-digit codes, or those of duty cells, whichever more cells have; a grid
+        with neither has codes of its own.
+    at : date, optional
+        Check the map of this day; by default the rows that have no ``valid_to``, or where all
+        have one, those that end last.
     lang : {"zh", "en"}, default "zh"
         Language of ``principle``, ``detail`` and ``remedy``.
 
@@ -105,14 +111,18 @@ def check_cells(
     GeoDataFrame
         Findings: ``rule``, ``severity`` (``error``, ``warning``, ``info``, ``ok``,
         ``not_checked``), ``principle``, ``codes`` (joined by ", "), ``rows`` (how many cells the
-        finding concerns), ``detail``, ``remedy`` and ``geometry`` to draw (or none).
+        finding concerns), ``detail``, ``remedy`` and ``geometry`` to draw (or none). Rules whose
+        layers or columns are absent are ``not_checked``, and so are those that measure where the
+        CRS is at fault.
 
     Raises
     ------
     SchemaError
-        `cells` has no ``cell_code``, or no geometry column.
+        `cells` has no ``cell_code``, or no geometry column; `posts` lacks a column.
     GeometryError
-        `cells` has no rows.
+        `cells` has no rows, or none in force.
+    OptionError
+        `roles` are given without `posts`, or `at` is no date.
 
     Examples
     --------
@@ -129,281 +139,143 @@ def check_cells(
     error - 1 overlap(s), 500 m² in more than one cell
     """
     spoken = require_lang(lang)
-    case = _case(cells, district)
-    metres = _in_metres(case)
+    case = _case(cells, district, scheme, at)
+    case = _with_others(case, posts, roles, components)
+    metres = all(rule(case).severity != "error" for rule in COORDINATES)
     rows = []
-    for name, principle, rule, measures in _rules():
-        result = rule(case) if metres or not measures else _absent(message("division.needs_metres"))
+    for name, principle, rule, measures in RULES:
+        result = rule(case) if metres or not measures else absent(message("division.needs_metres"))
+        codes = result.codes
+        if codes is None:
+            codes = tuple(case.codes.iloc[[] if result.rows is None else result.rows])
+        drawn = result.places is not None and len(result.places)
         rows.append(
             {
                 "rule": name,
                 "severity": result.severity,
-                "principle": principle.text(spoken),
-                "codes": ", ".join(dict.fromkeys(case.codes.iloc[result.rows])),
-                "rows": len(result.rows),
+                "principle": message(principle).text(spoken),
+                "codes": ", ".join(dict.fromkeys(codes)),
+                "rows": 0 if result.rows is None else len(result.rows),
                 "detail": result.detail.text(spoken),
                 "remedy": result.remedy.text(spoken),
-                "geometry": shapely.union_all(result.places) if len(result.places) else None,
+                "geometry": shapely.union_all(result.places) if drawn else None,
             }
         )
     columns = [c.name for c in FINDINGS.columns]
     return gpd.GeoDataFrame(rows, columns=columns, geometry="geometry", crs=cells.crs)
 
 
-def _rules() -> tuple[tuple[str, Message, _Rule, bool], ...]:
-    """Return name, principle, function and whether it measures, of each rule."""
-    statutory = message("division.principle_statutory")
-    territorial = message("division.principle_territorial")
-    convenience = message("division.principle_convenience")
-    seamless = message("division.principle_seamless")
-    layout = message("division.principle_layout")
-    balance = message("division.principle_load")
-    return (
-        ("CRS", statutory, _crs, False),
-        ("CODE_FORMAT", statutory, _code_format, False),
-        ("CODE_UNIQUE", statutory, _code_unique, False),
-        ("CODE_PREFIX_MATCHES_PARENT", territorial, _code_prefix, False),
-        ("EMPTY", seamless, _empty, False),
-        ("INVALID_GEOMETRY", seamless, _invalid, False),
-        ("MULTIPART", convenience, _multipart, False),
-        ("HOLE", convenience, _hole, False),
-        ("GAP", seamless, _gap, True),
-        ("OVERLAP", seamless, _overlap, True),
-        ("CROSSES_COMMUNITY", territorial, _crosses_community, True),
-        ("AREA_RANGE", layout, _area_range, True),
-        ("COMPACTNESS", convenience, _compactness, True),
-        ("LOAD_BALANCE", balance, _load_balance, False),
-    )
+STATUTORY = "division.principle_statutory"
+TERRITORIAL = "division.principle_territorial"
+LAYOUT = "division.principle_layout"
+CONVENIENCE = "division.principle_convenience"
+OBJECTS = "division.principle_objects"
+LOAD = "division.principle_load"
+SEAMLESS = "division.principle_seamless"
+STABILITY = "division.principle_stability"
+
+COORDINATES: tuple[Rule, ...] = (
+    rules_shapes.crs_missing,
+    rules_shapes.area_in_degrees,
+    rules_shapes.crs,
+)
+
+RULES: tuple[tuple[str, str, Rule, bool], ...] = (
+    ("CRS_MISSING", STATUTORY, rules_shapes.crs_missing, False),
+    ("AREA_IN_DEGREES", STATUTORY, rules_shapes.area_in_degrees, False),
+    ("CRS", STATUTORY, rules_shapes.crs, False),
+    ("CRS_SUSPECT_GCJ", STATUTORY, rules_datum.suspect_gcj, True),
+    ("CRS_SUSPECT_BD", STATUTORY, rules_datum.suspect_bd, True),
+    ("CODE_FORMAT", STATUTORY, rules_codes.code_format, False),
+    ("CODE_UNIQUE", STATUTORY, rules_codes.code_unique, False),
+    ("CODE_PREFIX_MATCHES_PARENT", TERRITORIAL, rules_codes.code_prefix, False),
+    ("STREET_BAND", STATUTORY, rules_codes.street_band, False),
+    ("SEQ_GAP", STATUTORY, rules_codes.seq_gap, False),
+    ("SEQ_ORDER", STATUTORY, rules_codes.seq_order, True),
+    ("DATES", STABILITY, rules_codes.dates, False),
+    ("NESTING", TERRITORIAL, rules_codes.nesting, False),
+    ("EMPTY", SEAMLESS, rules_shapes.empty, False),
+    ("NOT_POLYGON", SEAMLESS, rules_shapes.not_polygon, False),
+    ("INVALID_GEOMETRY", SEAMLESS, rules_shapes.invalid, False),
+    ("MULTIPART", CONVENIENCE, rules_shapes.multipart, False),
+    ("HOLE", CONVENIENCE, rules_shapes.hole, False),
+    ("GAP", SEAMLESS, rules_land.gap, True),
+    ("OVERLAP", SEAMLESS, rules_land.overlap, True),
+    ("SHARED_BORDERS", SEAMLESS, rules_land.shared_borders, True),
+    ("OUTSIDE", TERRITORIAL, rules_land.outside, True),
+    ("CROSSES_COMMUNITY", TERRITORIAL, rules_land.crosses_community, True),
+    ("CROSSES_STREET", TERRITORIAL, rules_land.crosses_street, True),
+    ("CONTIGUITY", CONVENIENCE, rules_land.contiguity, True),
+    ("CUTS_BUILDING", OBJECTS, rules_land.cuts_building, True),
+    ("CUTS_COMPONENT", OBJECTS, rules_land.cuts_component, True),
+    ("AREA_RANGE", LAYOUT, rules_shapes.area_range, True),
+    ("COMPACTNESS", CONVENIENCE, rules_shapes.compactness, True),
+    ("LOAD_BALANCE", LOAD, rules_shapes.load_balance, False),
+    ("NO_RESPONSIBLE_BODY", TERRITORIAL, rules_people.no_responsible_body, False),
+    ("NO_ROLE", TERRITORIAL, rules_people.no_role, False),
+)
+"""Name, principle, function, and whether the rule measures and so needs metres."""
 
 
-def _case(cells: gpd.GeoDataFrame, district: District | None) -> _Case:
+def _case(
+    cells: gpd.GeoDataFrame,
+    district: District | None,
+    scheme: CodeScheme | None,
+    at: date | str | None,
+) -> Case:
     CELLS.require_columns(cells, source="check_cells")
     if cells.empty:
         raise GeometryError(*message("division.no_areas", what="cells"))
-    given: Geometries = cells.geometry.to_numpy()
-    polygons = np.isin(shapely.get_type_id(given), [3, 6])
+    live = cells[_in_force(cells, at)]
+    if live.empty:
+        raise GeometryError(*message("division.none_in_force", at=at))
+    given = live.geometry.to_numpy()
+    polygons = np.isin(shapely.get_type_id(given), rules_shapes.POLYGONS)
     shapes = np.full(len(given), shapely.Polygon(), dtype=object)
-    shapes[polygons] = shapely.make_valid(given[polygons], method="structure", keep_collapsed=False)
-    codes = cells["cell_code"].astype("str").fillna("").str.strip()
-    return _Case(cells, codes, given, shapes, district)
+    shapes[polygons] = shapely.force_2d(given[polygons])
+    crossed = ~shapely.is_valid(shapes)
+    shapes[crossed] = shapely.make_valid(shapes[crossed], method="structure", keep_collapsed=False)
+    codes = live["cell_code"].astype("str").fillna("").str.strip()
+    return Case(live, cells, codes, given, shapes, district, scheme or _likely(codes))
 
 
-def _absent(what: Message | str) -> _Result:
-    return _Result("not_checked", message("division.not_checked", what=what))
+def _in_force(cells: gpd.GeoDataFrame, at: date | str | None) -> Any:
+    start, end = (rules_codes.days_of(cells, c) for c in ("valid_from", "valid_to"))
+    if at is None:
+        open_ = end.isna()
+        return (open_ if open_.any() else end == end.max()).to_numpy(dtype=bool)
+    day = pd.to_datetime(pd.Series([at]), errors="coerce", utc=True).iloc[0]
+    if pd.isna(day):
+        raise OptionError(*message("division.no_day", value=at))
+    begun = (start.isna() | (start <= day)).to_numpy(dtype=bool)
+    return begun & (end.isna() | (end > day)).to_numpy(dtype=bool)
 
 
-def _sound() -> _Result:
-    return _Result("ok", message("division.found_none"))
+def _likely(codes: pd.Series[str]) -> CodeScheme | None:
+    known = (CodeScheme(), CodeScheme.duty())
+    fitting = [int(codes.str.fullmatch(scheme.regex).sum()) for scheme in known]
+    return known[int(np.argmax(fitting))] if any(fitting) else None
 
 
-def _in_metres(case: _Case) -> bool:
-    return _crs(case).severity == "ok"
-
-
-def _crs(case: _Case) -> _Result:
-    try:
-        require_metres(case.cells, what="cells")
-        if case.district is not None:
-            same_crs(case.district.boundary, case.cells, what="cells")
-    except CRSError as error:
-        return _Result("error", Message(error.en, error.zh), message("division.crs_remedy"))
-    return _Result("ok", message("division.crs_found", crs=case.cells.crs.name))
-
-
-def _code_format(case: _Case) -> _Result:
-    standard = case.codes.str.fullmatch(rf"[0-9]{{{CODE_DIGITS}}}").to_numpy(dtype=bool)
-    if standard.any():
-        bad = np.flatnonzero(~standard)
-        detail = message("division.bad_codes", n=len(bad))
-    else:
-        bad = np.flatnonzero(case.codes == "")
-        detail = message("division.empty_codes", n=len(bad))
-    if len(bad):
-        remedy = message("division.bad_codes_remedy")
-        return _Result("error", detail, remedy, bad, case.shapes[bad])
-    if standard.any():
-        return _sound()
-    free = message("division.free_codes")
-    return _Result("info", free, message("division.free_codes_remedy"))
-
-
-def _code_unique(case: _Case) -> _Result:
-    twice = np.flatnonzero(case.codes.duplicated(keep=False) & (case.codes != ""))
-    if not len(twice):
-        return _sound()
-    detail = message("division.repeated_codes", n=len(twice))
-    remedy = message("division.repeated_codes_remedy")
-    return _Result("error", detail, remedy, twice, case.shapes[twice])
-
-
-def _code_prefix(case: _Case) -> _Result:
-    above = [c for c in ("parent_code", "community_code") if c in case.cells.columns]
-    standard = case.codes.str.fullmatch(rf"[0-9]{{{CODE_DIGITS}}}").to_numpy(dtype=bool)
-    if not above or not standard.any():
-        return _absent("parent_code" if not above else "cell_code (15)")
-    prefix = case.codes.str[:PARENT_DIGITS]
-    wrong = np.zeros(len(prefix), dtype=bool)
-    for column in above:
-        wrong |= (case.cells[column].astype("str").fillna("") != prefix).to_numpy()
-    bad = np.flatnonzero(wrong & standard)
-    if not len(bad):
-        return _sound()
-    detail = message("division.wrong_prefix", n=len(bad))
-    remedy = message("division.wrong_prefix_remedy")
-    return _Result("error", detail, remedy, bad, case.shapes[bad])
-
-
-def _empty(case: _Case) -> _Result:
-    bad = np.flatnonzero(shapely.is_missing(case.given) | shapely.is_empty(case.given))
-    if not len(bad):
-        return _sound()
-    detail = message("division.empty_shapes", n=len(bad))
-    return _Result("error", detail, message("division.empty_shapes_remedy"), bad)
-
-
-def _invalid(case: _Case) -> _Result:
-    there = ~(shapely.is_missing(case.given) | shapely.is_empty(case.given))
-    polygon = np.isin(shapely.get_type_id(case.given), [3, 6])
-    bad = np.flatnonzero(there & ~(polygon & shapely.is_valid(case.given)))
-    if not len(bad):
-        return _sound()
-    detail = message("division.invalid_shapes", n=len(bad))
-    remedy = message("division.invalid_shapes_remedy")
-    return _Result("error", detail, remedy, bad, case.shapes[bad])
-
-
-def _multipart(case: _Case) -> _Result:
-    bad = np.flatnonzero(shapely.get_num_geometries(case.shapes) > 1)
-    if not len(bad):
-        return _sound()
-    detail = message("division.multipart", n=len(bad))
-    remedy = message("division.multipart_remedy")
-    return _Result("warning", detail, remedy, bad, case.shapes[bad])
-
-
-def _hole(case: _Case) -> _Result:
-    parts, owner = shapely.get_parts(case.shapes, return_index=True)
-    bad = np.unique(owner[shapely.get_num_interior_rings(parts) > 0])
-    if not len(bad):
-        return _sound()
-    detail = message("division.holes", n=len(bad))
-    return _Result("info", detail, message("division.holes_remedy"), bad, case.shapes[bad])
-
-
-def _wide(geoms: Geometries) -> Geometries:
-    """Return the parts above 1 m², after strips narrower than 0.1 m are taken away."""
-    core = shapely.buffer(geoms, -SLIVER_M / 2, join_style="mitre")
-    parts = shapely.get_parts(shapely.buffer(core, SLIVER_M / 2, join_style="mitre"))
-    return parts[shapely.area(parts) > TOLERANCE_M2]
-
-
-def _gap(case: _Case) -> _Result:
-    union = shapely.union_all(case.shapes)
-    if case.district is None:
-        rings = shapely.get_rings(shapely.get_parts(union))
-        land = shapely.union_all(shapely.polygons(rings))
-    else:
-        land = case.district.boundary.geometry.iloc[0]
-        if case.district.water is not None:
-            water = shapely.union_all(case.district.water.geometry.to_numpy())
-            land = shapely.difference(land, water)
-    gaps = _wide(shapely.get_parts(shapely.difference(land, union)))
-    if not len(gaps):
-        return _sound()
-    tree = shapely.STRtree(case.shapes)
-    around = np.unique(tree.query(gaps, predicate="dwithin", distance=SLIVER_M)[1])
-    detail = message("division.gaps", n=len(gaps), area=round(float(shapely.area(gaps).sum())))
-    if case.district is None:
-        remedy = message("division.gaps_unsure_remedy")
-        return _Result("warning", detail, remedy, around, gaps)
-    return _Result("error", detail, message("division.gaps_remedy"), around, gaps)
-
-
-def _overlap(case: _Case) -> _Result:
-    i, j = shapely.STRtree(case.shapes).query(case.shapes, predicate="intersects")
-    i, j = i[i < j], j[i < j]
-    common = shapely.intersection(case.shapes[i], case.shapes[j])
-    large = shapely.area(common) > TOLERANCE_M2
-    i, j, common = i[large], j[large], common[large]
-    wide = np.array([len(_wide(shapely.get_parts(c))) > 0 for c in common], dtype=bool)
-    if not wide.any():
-        return _sound()
-    rows = np.unique(np.concatenate([i[wide], j[wide]]))
-    area = round(float(shapely.area(common[wide]).sum()))
-    detail = message("division.overlaps", n=int(wide.sum()), area=area)
-    return _Result("error", detail, message("division.overlaps_remedy"), rows, common[wide])
-
-
-def _crosses_community(case: _Case) -> _Result:
-    if case.district is None or case.district.communities is None:
-        return _absent("communities")
-    communities = case.district.communities
-    areas: Geometries = communities.geometry.to_numpy()
-    own = _main_community(case.shapes, areas)
-    unknown = np.zeros(len(own), dtype=bool)
-    if "community_code" in case.cells.columns:
-        stated = pd.Index(communities["community_code"]).get_indexer(case.cells["community_code"])
-        unknown = stated < 0
-        own = np.where(unknown, own, stated)
-    nothing: Geometries = np.full(1, shapely.Polygon(), dtype=object)
-    inside = np.concatenate([areas, nothing])[own]  # -1 is the last
-    beyond = shapely.difference(case.shapes, inside)
-    parts = [_wide(shapely.get_parts(b)) for b in beyond]
-    bad = np.flatnonzero(unknown | np.array([len(p) > 0 for p in parts], dtype=bool))
-    if not len(bad):
-        return _sound()
-    places = np.concatenate(parts)
-    area = round(float(shapely.area(places).sum()))
-    detail = message("division.crossing", n=len(bad), area=area)
-    return _Result("error", detail, message("division.crossing_remedy"), bad, places)
-
-
-def _main_community(shapes: Geometries, areas: Geometries) -> Ints:
-    """Return the position of the community with most of each shape, -1 where it is in none."""
-    cell, community = shapely.STRtree(areas).query(shapes, predicate="intersects")
-    common = shapely.area(shapely.intersection(shapes[cell], areas[community]))
-    own: Ints = np.full(len(shapes), -1, dtype=np.int64)
-    order = np.argsort(common, kind="stable")
-    own[cell[order]] = community[order]
-    return own
-
-
-def _area_range(case: _Case) -> _Result:
-    unit = np.ones(len(case.cells), dtype=bool)
-    if "level" in case.cells.columns:
-        unit = case.cells["level"].fillna("cell").eq("cell").to_numpy()
-    if not unit.any():
-        return _absent("level = cell")
-    area = area_m2(gpd.GeoSeries(case.shapes, crs=case.cells.crs))
-    bad = np.flatnonzero(unit & ((area < LEAST_M2) | (area > MOST_M2)))
-    detail = message(
-        "division.area_range",
-        n=len(bad),
-        low=LEAST_M2,
-        high=MOST_M2,
-        least=area[unit].min(),
-        most=area[unit].max(),
+def _with_others(
+    case: Case,
+    posts: pd.DataFrame | None,
+    roles: Sequence[str] | None,
+    components: gpd.GeoDataFrame | None,
+) -> Case:
+    """Add posts, roles and components, which must fit the cells."""
+    if posts is None and roles is not None:
+        raise OptionError(*message("division.roles_without_posts"))
+    if posts is not None:
+        POSTS.require_columns(posts, source="posts")
+        if "person_id" not in posts.columns:
+            found = ", ".join(map(str, posts.columns))
+            lost = {"source": "posts", "table": "posts", "columns": "person_id", "found": found}
+            raise SchemaError(*message("tables.missing_columns", **lost))
+    needed = sorted(posts["role"].dropna().unique()) if posts is not None else []
+    return replace(
+        case,
+        posts=posts,
+        roles=tuple(needed if roles is None else roles),
+        components=components,
     )
-    if not len(bad):
-        return _Result("ok", detail)
-    remedy = message("division.area_range_remedy")
-    return _Result("warning", detail, remedy, bad, case.shapes[bad])
-
-
-def _compactness(case: _Case) -> _Result:
-    length = shapely.length(case.shapes)
-    there = length > 0
-    if not there.any():
-        return _absent("geometry")
-    index = 4 * np.pi * shapely.area(case.shapes[there]) / length[there] ** 2
-    return _Result("info", message("division.compactness", mean=index.mean(), least=index.min()))
-
-
-def _load_balance(case: _Case) -> _Result:
-    if "load" not in case.cells.columns:
-        return _absent("load")
-    load = pd.to_numeric(case.cells["load"], errors="coerce").dropna().to_numpy(dtype=float)
-    if not load.sum() > 0:
-        return _absent("load > 0")
-    figures = {"least": load.min(), "mean": load.mean(), "most": load.max()}
-    return _Result("info", message("division.load_balance", cv=load.std() / load.mean(), **figures))

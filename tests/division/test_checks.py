@@ -15,9 +15,12 @@ from gridkit.errors import GeometryError, OptionError, SchemaError
 from gridkit.tables import FINDINGS
 
 RULES = [
-    "CRS", "CODE_FORMAT", "CODE_UNIQUE", "CODE_PREFIX_MATCHES_PARENT", "EMPTY",
-    "INVALID_GEOMETRY", "MULTIPART", "HOLE", "GAP", "OVERLAP", "CROSSES_COMMUNITY",
-    "AREA_RANGE", "COMPACTNESS", "LOAD_BALANCE",
+    "CRS_MISSING", "AREA_IN_DEGREES", "CRS", "CRS_SUSPECT_GCJ", "CRS_SUSPECT_BD", "CODE_FORMAT",
+    "CODE_UNIQUE", "CODE_PREFIX_MATCHES_PARENT", "STREET_BAND", "SEQ_GAP", "SEQ_ORDER", "DATES",
+    "NESTING", "EMPTY", "NOT_POLYGON", "INVALID_GEOMETRY", "MULTIPART", "HOLE", "GAP", "OVERLAP",
+    "SHARED_BORDERS", "OUTSIDE", "CROSSES_COMMUNITY", "CROSSES_STREET", "CONTIGUITY",
+    "CUTS_BUILDING", "CUTS_COMPONENT", "AREA_RANGE", "COMPACTNESS", "LOAD_BALANCE",
+    "NO_RESPONSIBLE_BODY", "NO_ROLE",
 ]  # fmt: skip
 A, B = "370602001001", "370602001002"
 
@@ -74,7 +77,7 @@ def test_a_made_grid_passes(cells, town):
         ("CODE_PREFIX_MATCHES_PARENT", lambda c: changed(c, 3, community_code="370602001009")),
         ("EMPTY", lambda c: changed(c, 3, geometry=None)),
         ("EMPTY", lambda c: changed(c, 3, geometry=Polygon())),
-        ("INVALID_GEOMETRY", lambda c: changed(c, 3, geometry=LineString([(0, 0), (1, 1)]))),
+        ("NOT_POLYGON", lambda c: changed(c, 3, geometry=LineString([(0, 0), (1, 1)]))),
         ("GAP", lambda c: c.drop(index=c.index[3])),
         ("GAP", lambda c: changed(c, 3, geometry=c.geometry.iloc[3].buffer(-0.5))),
         ("GAP", lambda c: changed(c, 3, geometry=translate(c.geometry.iloc[3], 5, 0))),
@@ -124,13 +127,13 @@ def test_water_is_no_gap_but_land_is(cells, town):
 
 
 def test_without_a_district_only_enclosed_gaps_show(make):
-    cells = make.squares(3, 3, cell_code=[f"{A}{n:03d}" for n in range(1, 10)])
+    cells = number_cells(make.squares(3, 3, community_code=A))
     assert found(cells, severity="warning").empty
     hollow = found(cells.drop(index=4), severity="warning")
-    assert hollow.index.tolist() == ["GAP"]
+    assert hollow.index.tolist() == ["SEQ_GAP", "GAP"]
     assert shapely.equals(hollow.geometry["GAP"], cells.geometry[4])
     notched = found(cells.drop(index=5), severity="warning")
-    assert notched.empty
+    assert notched.index.tolist() == ["SEQ_GAP"]
 
 
 def test_hair_is_tolerated(make):
@@ -179,8 +182,8 @@ def test_free_codes_are_a_scheme_of_their_own(make):
     beats = make.squares(3, 1, cell_code=["0111", "0112", "2535"])
     assert found(beats).empty
     assert found(beats, severity="info").loc["CODE_FORMAT", "rows"] == 0
-    absent = found(beats, severity="not_checked")
-    assert {"CODE_PREFIX_MATCHES_PARENT", "CROSSES_COMMUNITY"} == set(absent.index)
+    absent = set(found(beats, severity="not_checked").index)
+    assert {"CODE_PREFIX_MATCHES_PARENT", "STREET_BAND", "SEQ_GAP", "SEQ_ORDER"} <= absent
     assert found(changed(beats, 1, cell_code=" ")).index.tolist() == ["CODE_FORMAT"]
     assert found(changed(beats, 1, cell_code="0111")).index.tolist() == ["CODE_UNIQUE"]
 
@@ -188,7 +191,11 @@ def test_free_codes_are_a_scheme_of_their_own(make):
 def test_layers_that_are_absent_are_named(make):
     cells = make.squares(2, 1, cell_code=[A + "001", A + "002"]).drop(columns="load")
     absent = found(cells, severity="not_checked")
-    assert set(absent.index) == {"CODE_PREFIX_MATCHES_PARENT", "CROSSES_COMMUNITY", "LOAD_BALANCE"}
+    assert set(absent.index) == {
+        "CODE_PREFIX_MATCHES_PARENT", "CROSSES_COMMUNITY", "CROSSES_STREET", "LOAD_BALANCE",
+        "CRS_SUSPECT_GCJ", "CRS_SUSPECT_BD", "DATES", "NESTING", "OUTSIDE", "CONTIGUITY",
+        "CUTS_BUILDING", "CUTS_COMPONENT", "NO_RESPONSIBLE_BODY", "NO_ROLE",
+    }  # fmt: skip
     assert "communities" in absent.loc["CROSSES_COMMUNITY", "detail"]
     zero = cells.assign(load=0.0)
     assert "LOAD_BALANCE" in found(zero, severity="not_checked").index
@@ -219,7 +226,7 @@ def test_crs(cells, town):
             else wrong.set_crs(None, allow_override=True)
         )
         errors = found(wrong)
-        assert errors.index.tolist() == ["CRS"]
+        assert errors.index.tolist() == (["AREA_IN_DEGREES", "CRS"] if crs else ["CRS_MISSING"])
         assert "GAP" in found(wrong, severity="not_checked").index
     errors = found(cells.to_crs(4547), town)
     assert errors.index.tolist() == ["CRS"]
@@ -227,8 +234,9 @@ def test_crs(cells, town):
 
 def test_both_languages(cells, town):
     zh, en = check_cells(cells, town), check_cells(cells, town, lang="en")
-    assert zh["principle"].iloc[8] == "无缝拼接"
-    assert en["principle"].iloc[8] == "seamless joining"
+    gap = RULES.index("GAP")
+    assert zh["principle"].iloc[gap] == "无缝拼接"
+    assert en["principle"].iloc[gap] == "seamless joining"
     assert zh["severity"].equals(en["severity"])
     with pytest.raises(OptionError, match="lang"):
         check_cells(cells, lang="fr")
