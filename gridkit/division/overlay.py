@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["cover", "gaps_between"]
 
+THIN_M = 0.1
+"""A piece thinner than this that no other cell touches is dropped."""
+
 
 def gaps_between(shapes: Geometries, land: Any, width_m: float) -> Geometries:
     """Return the polygons that no shape covers: enclosed ones, cracks, and uncovered land.
@@ -73,7 +76,7 @@ def cover(
     notes: dict[str, Ints] = {}
     while active.any():
         rows = np.flatnonzero(active)
-        made, found = _mended(shapes[rows], gaps, own[rows], areas)
+        made, found = _mended(shapes[rows], gaps, own[rows], areas, shapes[~active])
         result = shapes.copy()
         result[rows] = made
         notes = {what: rows[at] for what, at in found.items()}
@@ -98,7 +101,7 @@ def _affected(shapes: Geometries, gaps: Geometries) -> Any:
 
 
 def _mended(
-    shapes: Geometries, gaps: Geometries, own: Ints, areas: Geometries
+    shapes: Geometries, gaps: Geometries, own: Ints, areas: Geometries, others: Geometries
 ) -> tuple[Geometries, dict[str, Ints]]:
     lines = shapely.boundary(np.concatenate([shapes, gaps]))
     noded = shapely.union_all(lines, grid_size=GRID_M)
@@ -116,9 +119,11 @@ def _mended(
     moved[stray] = -1
     home = _home_of(points, areas)
     final = _given(moved, i, j, length, home, own)
-    final[(final < 0) & stray] = label[(final < 0) & stray]
+    lonely = (final < 0) & stray
+    thin = shapely.is_empty(shapely.buffer(faces[lonely], -THIN_M / 2, join_style="mitre"))
+    final[lonely] = np.where(thin, -1, label[lonely])
     notes = _notes(label, several, stray, final, face, shape, inside)
-    return _joined(faces, final, shapes), notes
+    return _joined(faces, final, len(shapes), others), notes
 
 
 def _owners(faces: Geometries, face: Ints, shape: Ints, shapes: Geometries) -> tuple[Ints, Any]:
@@ -207,11 +212,11 @@ def _notes(
     return {what: rows[rows >= 0] for what, rows in notes.items()}
 
 
-def _joined(faces: Geometries, final: Ints, shapes: Geometries) -> Geometries:
-    """Dissolve the faces of each shape; vertices that were there before get their old places."""
+def _joined(faces: Geometries, final: Ints, n: int, others: Geometries) -> Geometries:
+    """Dissolve the faces of each shape; vertices shared with `others` get their old places."""
     kept = final >= 0
     faces, final = faces[kept], final[kept]
-    old = np.unique(shapely.get_coordinates(shapes), axis=0)
+    old = np.unique(shapely.get_coordinates(others), axis=0)
     grid = np.round(old / GRID_M).astype(np.int64)
     cells, first, count = np.unique(grid, axis=0, return_index=True, return_counts=True)
     exact = {
@@ -222,7 +227,7 @@ def _joined(faces: Geometries, final: Ints, shapes: Geometries) -> Geometries:
         on = np.round(xy / GRID_M).astype(np.int64).tolist()
         return np.array([exact.get(tuple(c), p) for c, p in zip(on, xy, strict=True)])
 
-    result = np.full(len(shapes), shapely.Polygon(), dtype=object)
+    result = np.full(n, shapely.Polygon(), dtype=object)
     for owner in np.unique(final):
         result[owner] = shapely.coverage_union_all(faces[final == owner])
     restored = shapely.transform(result, restore)

@@ -110,11 +110,11 @@ def repair_cells(
     [['1', 0.0, 'overlap'], ['2', 500.0, 'overlap']]
     """
     _check(cells, district, max_loss, max_gap_m2)
+    _require_shapes(cells["cell_code"].to_numpy(dtype=object), cells.geometry.to_numpy())
     kept, twice = _once(cells)
     table = cells.iloc[kept]
     codes = table["cell_code"].to_numpy(dtype=object)
     given: Geometries = table.geometry.to_numpy()
-    _require_shapes(codes, given)
     order = np.argsort(codes, kind="stable")
     before = _valid(given)
     done: list[set[str]] = [set() for _ in codes]
@@ -127,6 +127,11 @@ def repair_cells(
     result[order], notes = cover(clipped[order], gaps, own[order], areas)
     for what, rows in notes.items():
         _note(done, order[rows], what)
+    _note(
+        done,
+        ~shapely.equals_exact(shapely.normalize(result), shapely.normalize(before)) & _unsaid(done),
+        "border",
+    )
     changes = _changes(codes, before, result, done)
     _require_sound(codes, before, result, changes, max_loss)
     mended = table.set_geometry(gpd.GeoSeries(result, index=table.index, crs=cells.crs))
@@ -187,7 +192,8 @@ def _require_shapes(codes: Geometries, given: Geometries) -> None:
     polygon = np.isin(shapely.get_type_id(given), [3, 6])
     finite = np.isfinite(shapely.bounds(given)).all(axis=1)
     bad = missing | ~polygon | ~finite
-    bad |= polygon & ~missing & (shapely.area(given) == 0) & shapely.is_valid(given)
+    sound = np.flatnonzero(~bad)
+    bad[sound[shapely.area(given[sound]) == 0]] = True
     if bad.any():
         raise GeometryError(
             *message("division.not_mendable", n=int(bad.sum()), codes=_listed(codes[bad]))
@@ -208,6 +214,10 @@ def _valid(given: Geometries) -> Geometries:
 def _note(done: list[set[str]], rows: Any, what: str) -> None:
     for row in np.flatnonzero(rows) if np.asarray(rows).dtype == bool else rows:
         done[row].add(what)
+
+
+def _unsaid(done: list[set[str]]) -> Any:
+    return np.array([not what for what in done], dtype=bool)
 
 
 def _homes(cells: gpd.GeoDataFrame, district: District | None) -> tuple[Geometries, Ints]:
@@ -232,12 +242,15 @@ def _clipped(shapes: Geometries, areas: Geometries, own: Ints, done: list[set[st
     shapely.prepare(around)
     out = np.flatnonzero(~shapely.covers(around[own], shapes))
     shapes = shapes.copy()
-    shapes[out] = [
-        shapely.multipolygons([p for p in shapely.get_parts(s) if p.geom_type == "Polygon"])
-        for s in shapely.intersection(shapes[out], areas[own[out]])
-    ]
+    shapes[out] = [_areal(s) for s in shapely.intersection(shapes[out], areas[own[out]])]
     _note(done, out, "clipped")
     return shapes
+
+
+def _areal(shape: Any) -> Any:
+    """Return what of a shape is area: one polygon where it is one."""
+    parts = [p for p in shapely.get_parts(shape) if p.geom_type == "Polygon"]
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
 
 
 def _gaps(shapes: Geometries, district: District | None, max_gap_m2: float) -> Geometries:
@@ -261,7 +274,7 @@ def _gaps(shapes: Geometries, district: District | None, max_gap_m2: float) -> G
 def _changes(
     codes: Geometries, before: Geometries, after: Geometries, done: list[set[str]]
 ) -> pd.DataFrame:
-    same = shapely.equals_exact(before, after)
+    same = shapely.equals_exact(shapely.normalize(before), shapely.normalize(after))
     size, now = shapely.area(before), shapely.area(after)
     common = size.copy()
     common[~same] = shapely.area(shapely.intersection(before[~same], after[~same]))

@@ -143,7 +143,7 @@ def lost_vertices(grid, rng):
 
 def rounded(grid, rng):
     row = inner(rng)
-    return put(grid, row, shapely.transform(grid.geometry[row], lambda xy: np.round(xy)))
+    return put(grid, row, shapely.transform(grid.geometry[row], np.round))
 
 
 def vertices_of_its_own(grid, rng):
