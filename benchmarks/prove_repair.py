@@ -41,8 +41,6 @@ def one(kind: str, seed: int) -> tuple[str, float]:
         return ("refused" if error.en and error.zh else "refused without a reason"), 1.0
     boundary = whole if district is not None else None
     wrong = breakage.faults(broken, repair.cells, repair.changes, boundary)
-    if kind == "lost cell" and district is None:
-        wrong = [w for w in wrong if w != "holes"]  # a large hole may be a lake
     return ", ".join(wrong) or "mended", float(repair.changes["iou"].min())
 
 

@@ -10,7 +10,7 @@ import shapely
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from .neighbours import GRID_M, shared_borders
+from .neighbours import GRID_M
 
 if TYPE_CHECKING:
     from .ordering import Geometries, Ints
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["cover", "gaps_between"]
 
 THIN_M = 0.1
-"""A piece thinner than this that no other cell touches is dropped."""
+"""A face thinner than this in no cell is a crack; a piece that no other cell touches is dropped."""
 
 
 def gaps_between(shapes: Geometries, land: Any, width_m: float) -> Geometries:
@@ -37,10 +37,12 @@ def gaps_between(shapes: Geometries, land: Any, width_m: float) -> Geometries:
     uneven = ~(shapely.is_missing(edges) | shapely.is_empty(edges))
     union = shapely.union_all([shapely.coverage_union_all(shapes[~uneven]), *shapes[uneven]])
     local = shapely.union_all(shapes[uneven])
-    closed = shapely.buffer(local, width_m / 2, join_style="mitre")
-    closed = shapely.buffer(closed, -width_m / 2, join_style="mitre")
+    # Twice the width, so that a wedge is not left with a mouth just as wide as what counts.
+    closed = shapely.buffer(local, width_m, join_style="mitre")
+    closed = shapely.buffer(closed, -width_m, join_style="mitre")
     found = [shapely.difference(closed, union)]
-    rings = shapely.get_rings(shapely.get_parts(union))
+    # An inlet whose mouth is a crack becomes a hole once the crack is filled.
+    rings = shapely.get_rings(shapely.get_parts(shapely.union_all([union, closed])))
     whole = shapely.union_all(shapely.polygons(rings))
     if land is None:
         found.append(shapely.difference(whole, union))
@@ -50,7 +52,7 @@ def gaps_between(shapes: Geometries, land: Any, width_m: float) -> Geometries:
         reach = shapely.buffer(core, width_m, join_style="mitre")
         found.append(shapely.intersection(free, reach))
         found.append(shapely.intersection(shapely.difference(whole, union), land))
-    parts = shapely.get_parts(shapely.union_all(found, grid_size=GRID_M))
+    parts = shapely.get_parts(shapely.union_all(found))
     polygons: Geometries = parts[shapely.get_type_id(parts) == 3]
     return polygons[shapely.area(polygons) > 0]
 
@@ -111,19 +113,42 @@ def _mended(
     label, several = _owners(faces, face, shape, shapes)
     inside = label >= 0
     inside[shapely.STRtree(gaps).query(points, predicate="intersects")[0]] = True
+    # Cracks as thin as the grid may have lost their outline in `gaps`.
+    inside[~inside] = _thin(faces[~inside])
     faces, points = faces[inside], points[inside]
     label, several = label[inside], several[inside]
-    i, j, length = shared_borders(faces)
+    i, j, length = _common_edges(faces)
     stray = _strays(faces, label, i, j)
     moved = label.copy()
     moved[stray] = -1
     home = _home_of(points, areas)
     final = _given(moved, i, j, length, home, own)
     lonely = (final < 0) & stray
-    thin = shapely.is_empty(shapely.buffer(faces[lonely], -THIN_M / 2, join_style="mitre"))
-    final[lonely] = np.where(thin, -1, label[lonely])
+    final[lonely] = np.where(_thin(faces[lonely]), -1, label[lonely])
     notes = _notes(label, several, stray, final, face, shape, inside)
     return _joined(faces, final, len(shapes), others), notes
+
+
+def _common_edges(faces: Geometries) -> tuple[Ints, Ints, Any]:
+    """Return each pair of noded faces with an edge in common, and the length of such edges."""
+    rings, owner = shapely.get_rings(faces, return_index=True)
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    along = np.flatnonzero(ring[1:] == ring[:-1])
+    ends = np.stack([xy[along], xy[along + 1]], axis=1)
+    swap = (ends[:, 0, 0] > ends[:, 1, 0]) | (
+        (ends[:, 0, 0] == ends[:, 1, 0]) & (ends[:, 0, 1] > ends[:, 1, 1])
+    )
+    ends[swap] = ends[swap][:, ::-1]
+    face = owner[ring[along]]
+    order = np.lexsort((face, *ends.reshape(-1, 4).T))
+    ends, face = ends[order], face[order]
+    twice = np.flatnonzero((ends[1:] == ends[:-1]).all(axis=(1, 2)))
+    length = np.hypot(*(ends[twice, 1] - ends[twice, 0]).T)
+    return face[twice], face[twice + 1], length
+
+
+def _thin(faces: Geometries) -> Any:
+    return shapely.is_empty(shapely.buffer(faces, -THIN_M / 2, join_style="mitre"))
 
 
 def _owners(faces: Geometries, face: Ints, shape: Ints, shapes: Geometries) -> tuple[Ints, Any]:
