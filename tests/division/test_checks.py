@@ -1,16 +1,19 @@
 import dataclasses
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pytest
 import shapely
 from shapely.affinity import translate
 from shapely.geometry import LineString, MultiPolygon, Polygon, box
 
+from gridkit.crs import to_datum
 from gridkit.division.blocks import street_blocks
 from gridkit.division.checks import check_cells
 from gridkit.division.codes import number_cells
 from gridkit.division.groups import group
+from gridkit.division.schemes import CodeScheme
 from gridkit.errors import GeometryError, OptionError, SchemaError
 from gridkit.tables import FINDINGS
 
@@ -252,3 +255,79 @@ def test_a_table_without_codes_or_rows(cells):
 def test_a_table_without_shapes_is_refused():
     with pytest.raises(SchemaError, match="needs a geometry column"):
         check_cells(pd.DataFrame({"cell_code": ["1"]}))
+
+
+def test_a_certificate_survives_a_file(cells, town, tmp_path):
+    findings = check_cells(cells.drop(index=cells.index[5]), town)
+    findings.to_file(tmp_path / "plan.gpkg", layer="findings", driver="GPKG")
+    back = gpd.read_file(tmp_path / "plan.gpkg", layer="findings")
+    texts = ["rule", "severity", "principle", "codes", "detail", "remedy"]
+    assert back[texts].fillna("").equals(findings[texts].fillna(""))
+    assert back["rows"].tolist() == findings["rows"].tolist()
+    there = findings.geometry.notna()
+    assert back.geometry.notna().tolist() == there.tolist()
+    assert shapely.equals(
+        back.geometry[there].to_numpy(), findings.geometry[there].to_numpy()
+    ).all()
+
+
+def test_another_day_and_another_scheme(make):
+    cells = number_cells(make.squares(2, 1, community_code=A))
+    old = cells.iloc[[0]].assign(cell_code=A + "003", valid_to="2025-06-01")
+    both = pd.concat([cells.assign(valid_from=["2025-06-01", None]), old], ignore_index=True)
+    assert found(both).empty
+    assert found(both.iloc[::-1]).empty
+    for day in ("2025-05-31", pd.Timestamp("2025-06-01")):
+        assert check_cells(both, at=day).set_index("rule").loc["OVERLAP", "severity"] == "ok"
+    with pytest.raises(OptionError, match="at='soon'"):
+        check_cells(both, at="soon")
+    with pytest.raises(GeometryError, match="in force"):
+        check_cells(old, at="2026-01-01")
+    assert not found(old).index.tolist()
+    duty = number_cells(make.squares(2, 1, community_code=A), scheme=CodeScheme.duty())
+    assert found(duty).empty
+    professional = CodeScheme.professional("010101")
+    twenty = number_cells(make.squares(2, 1, community_code=A), scheme=professional)
+    assert found(twenty).empty
+    ok = check_cells(twenty, scheme=professional).set_index("rule")["severity"]
+    assert ok["CODE_FORMAT"] == ok["CODE_PREFIX_MATCHES_PARENT"] == ok["STREET_BAND"] == "ok"
+    wrong = check_cells(duty, scheme=professional).set_index("rule")["severity"]
+    assert wrong["CODE_FORMAT"] == "error"
+
+
+def test_posts_and_roles(make):
+    cells = number_cells(make.squares(2, 1, community_code=A))
+    posts = pd.DataFrame({"level": "cell", "area_code": cells["cell_code"], "role": "cleaner",
+                          "person_id": ["p", "q"]})  # fmt: skip
+    assert check_cells(cells, posts=posts).set_index("rule").loc["NO_ROLE", "severity"] == "ok"
+    lacking = check_cells(cells, posts=posts, roles=["cleaner", "officer"], lang="en")
+    row = lacking.set_index("rule").loc["NO_ROLE"]
+    assert (row["severity"], row["rows"]) == ("error", 2)
+    assert "officer (2)" in row["detail"]
+    with pytest.raises(OptionError, match="posts="):
+        check_cells(cells, roles=["cleaner"])
+    with pytest.raises(SchemaError, match="person_id"):
+        check_cells(cells, posts=posts.drop(columns="person_id"))
+
+
+def test_streets_tell_a_datum_where_the_outline_cannot(make):
+    """A few cells in the middle of a district, drawn in GCJ-02, over WGS84 streets."""
+    pitch, n = 131.0, 18
+    lines = [[(0, k * pitch), (n * pitch, k * pitch)] for k in range(n + 1)]
+    lines += [[(k * pitch, 0), (k * pitch, n * pitch)] for k in range(n + 1)]
+    town = make.district(box(0, 0, n * pitch, n * pitch), streets=lines)
+    shapes = [make.place(box(pitch * i, pitch * j, pitch * (i + 1), pitch * (j + 1)))
+              for i in range(7, 11) for j in range(7, 11)]  # fmt: skip
+    cells = make.frame(shapes, cell_code=[f"x{k}" for k in range(16)])
+
+    def to_gcj(xy):
+        return np.column_stack(to_datum(xy[:, 0], xy[:, 1], source="wgs84", target="gcj02"))
+
+    degrees = cells.to_crs(4326)
+    moved = shapely.transform(degrees.geometry.to_numpy(), to_gcj)
+    drawn = degrees.set_geometry(moved, crs=4326).to_crs(cells.crs)
+    right, wrong = (check_cells(c, town, lang="en").set_index("rule") for c in (cells, drawn))
+    assert right.loc["CRS_SUSPECT_GCJ", "severity"] == "ok"
+    assert wrong.loc["CRS_SUSPECT_GCJ", "severity"] == "warning"
+    assert wrong.loc["CRS_SUSPECT_BD", "severity"] == "ok"
+    assert "read as gcj02 and the district as wgs84" in wrong.loc["CRS_SUSPECT_GCJ", "detail"]
