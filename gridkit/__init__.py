@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     from .division.rebalancing import Rebalanced as Rebalanced
     from .division.rebalancing import rebalance as rebalance
     from .division.redivision import redivide as redivide
-    from .division.splitting import Split as Split
-    from .division.splitting import split_blocks as split_blocks
     from .division.repair import Repair as Repair
     from .division.repair import repair_cells as repair_cells
     from .division.schemes import CodeScheme as CodeScheme
+    from .division.splitting import Split as Split
+    from .division.splitting import split_blocks as split_blocks
     from .errors import CRSError as CRSError
     from .errors import FileError as FileError
     from .errors import GeometryError as GeometryError

@@ -100,7 +100,7 @@ def divide(
     --------
     >>> import gridkit as gk
     >>> district = gk.read_district("data/sample_grids/small/district.gpkg")
-    >>> cells = gk.divide(district, target="households", per_cell=300)
+    >>> cells = gk.divide(district, target="households", into=16)
     >>> len(cells), cells["load"].sum().item()
     (16, 4800.0)
     """

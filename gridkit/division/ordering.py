@@ -17,8 +17,7 @@ from ..tables import first_few
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["inner_points", "reading_order", "require_areas", "summed", "weights_of"]
-__all__ = ["ORDERS", "inner_points", "reading_order", "require_areas", "weights_of"]
+__all__ = ["ORDERS", "inner_points", "reading_order", "require_areas", "summed", "weights_of"]
 
 BAND_SHARE = 0.6
 """Height of a reading band as a share of the median height of the areas."""

@@ -307,5 +307,5 @@ def _require_sound(
         edges = shapely.coverage_invalid_edges(after, gap_width=TOLERANCE_M)
         odd = ~shapely.is_empty(edges) | ~shapely.is_valid(after)
         if odd.any():
-            problems.append(message("division.not_exact", codes=_listed(codes[odd])))
+            problems.append(message("division.not_repaired", codes=_listed(codes[odd])))
     raise_all(GeometryError, problems)

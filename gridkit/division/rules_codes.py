@@ -214,13 +214,16 @@ def nesting(case: Case) -> Result:
 
 
 def dates(case: Case) -> Result:
-    """Require validity that begins before it ends, and no code in force twice at one time."""
+    """Require validity that does not end before it begins, and no code in force twice at one time.
+
+    A cell made and replaced on one day begins and ends on it, and was in force at no time.
+    """
     every = case.every
     there = [c for c in ("valid_from", "valid_to") if c in every.columns]
     if not there:
         return absent("valid_from, valid_to")
     start, end = (days_of(every, c) for c in ("valid_from", "valid_to"))
-    wrong = np.array(start >= end, dtype=bool)
+    wrong = np.array(start > end, dtype=bool)
     for name, days in (("valid_from", start), ("valid_to", end)):
         if name in there:
             wrong |= (every[name].notna() & days.isna()).to_numpy(dtype=bool)

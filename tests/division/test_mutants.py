@@ -106,8 +106,13 @@ SLIPS = [
     ("rules_codes", 'transform("nunique") > 1', 'transform("nunique") > 2', "unknown community"),
     ("rules_codes", "& (should != columns", "& (should == columns", "ends before it begins"),
     ("rules_codes", "(level != level.mode().iloc[0])", "(level != level)", "two levels"),
-    ("rules_codes", "np.array(start >= end", "np.array(start > end", "ends when it begins"),
-    ("rules_codes", "np.array(start >= end", "np.array(start <= end", "ends before it begins"),
+    (
+        "rules_codes",
+        "np.array(start > end",
+        "np.array(start >= end",
+        "made and replaced on one day",
+    ),
+    ("rules_codes", "np.array(start > end", "np.array(start < end", "ends before it begins"),
     (
         "rules_codes",
         '(spans["start"] < before)',

@@ -225,13 +225,6 @@ BROKEN = {
         lambda w: replace(with_row(w, SW, valid_to=pd.Timestamp("2024-01-01")), when="2026-01-01"),
         "DATES GAP",
     ),
-    "ends when it begins": (
-        lambda w: with_more(
-            w, [square(0, 0, 9, 9)], **DEAD | {"cell_code": [A + "007"]},
-            valid_from=pd.Timestamp("2025-01-01"), valid_to=pd.Timestamp("2025-01-01"),
-        ),
-        "DATES",
-    ),
     "in force twice": (
         lambda w: with_more(
             w, [square(0, 0, 9, 9)], **DEAD,
@@ -395,6 +388,9 @@ FINE = {
     "a code's earlier life": lambda w: with_more(
         w, [square(0, 0, 200, 100)], **DEAD,
         valid_from=pd.Timestamp("2024-01-01"), valid_to=pd.Timestamp("2025-01-01")),
+    "made and replaced on one day": lambda w: with_more(
+        w, [square(0, 0, 9, 9)], **DEAD | {"cell_code": [A + "007"]},
+        valid_from=pd.Timestamp("2025-01-01"), valid_to=pd.Timestamp("2025-01-01")),
     "an area of 2,100 m²": lambda w: replace(
         w, cells=w.cells.set_geometry(w.cells.geometry.scale(0.4583, 0.4583, origin=(X0, Y0))),
         district=None, components=None),
