@@ -28,6 +28,9 @@ __all__ = ["divide"]
 SPLIT_SHARE = 0.9
 """Share of a cell's load above which a block is split: whole blocks then still make even cells."""
 
+FREE_PREFIX = "G"
+"""Codes of a district without communities are G001, G002, …"""
+
 TARGETS = ("households", "area")
 
 
@@ -78,7 +81,8 @@ def divide(
     -------
     GeoDataFrame
         Table ``cells``: ``cell_code``, ``community_code``, ``parent_code``, ``level``, ``load``,
-        ``area_m2`` and geometry, an exact coverage of the land.
+        ``area_m2`` and geometry, an exact coverage of the land. Without communities the codes are
+        G001, G002, …
 
     Warns
     -----
@@ -134,7 +138,7 @@ def divide(
     heavy = int((split.uncut["load"] > goal).sum())
     if heavy:
         warnings.warn(GridkitWarning(*message("division.heavy_blocks", n=heavy)), stacklevel=2)
-    cells = number_cells(cells)
+    cells = _numbered(cells)
     _require_sound(cells, district, lang)
     say_so("division.stage_checked", n=len(cells))
     return cells
@@ -177,6 +181,12 @@ def _wish(
     if not by_area and not known:
         raise SchemaError(*message("division.no_households", name=district.name))
     return _Wish(by_area, float(per_cell or area_m2 or 0), into)
+
+
+def _numbered(cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    if "community_code" in cells.columns:
+        return number_cells(cells)
+    return number_cells(cells, prefix=FREE_PREFIX, digits=max(3, len(str(len(cells)))))
 
 
 def _require_sound(cells: gpd.GeoDataFrame, district: District, lang: Lang) -> None:

@@ -12,7 +12,7 @@ from ..crs import same_crs
 from ..division.checks import check_cells
 from ..division.lineage import cells_at
 from ..errors import FileError, GeometryError, GridkitWarning, SchemaError, raise_all
-from ..files import atomic_path
+from ..files import atomic_path, require_file
 from ..intake.district import District
 from ..messages import Message, message
 from ..tables import CELLS, FINDINGS, LINEAGE, POSTS, ROSTER, UNITS, first_few
@@ -72,7 +72,8 @@ class Plan:
     ... )
     >>> plan = gk.Plan(gk.district_of(cells, name="Seaside"), cells)
     >>> path = Path(tempfile.mkdtemp()) / "plan.gpkg"
-    >>> plan.save(path)
+    >>> plan.save(path) == path
+    True
     >>> again = gk.Plan.load(path)
     >>> again.district.name, len(again.cells)
     ('Seaside', 2)
@@ -104,8 +105,8 @@ class Plan:
         """
         return check_cells(cells_at(self.cells), self.district, lang=lang)
 
-    def save(self, path: str | Path, *, lang: str = "zh") -> None:
-        """Write the plan and its certificate to one GeoPackage.
+    def save(self, path: str | Path, *, lang: str = "zh") -> Path:
+        """Write the plan and its certificate to one GeoPackage; return its path.
 
         Layers: those of the district, ``cells``, ``posts``, ``roster``, ``units``, ``lineage``,
         ``rules``, the certificate ``findings``, and ``meta`` with format, CRS, counts, column types
@@ -139,6 +140,7 @@ class Plan:
         if broken:
             text = message("plan.saved_with_errors", path=path, rules=", ".join(broken))
             warnings.warn(GridkitWarning(*text), stacklevel=2)
+        return require_file(path)
 
     def _tables(self) -> dict[str, pd.DataFrame]:
         parts: dict[str, Any] = {name: getattr(self.district, name) for name in DISTRICT_LAYERS}

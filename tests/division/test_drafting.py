@@ -117,6 +117,12 @@ def test_bad_wishes_are_named(small, wish, error, words):
         gk.divide(small, **wish)
 
 
+def test_a_district_without_communities_gets_free_codes(small):
+    cells = gk.divide(replace(small, communities=None), into=12)
+    assert sorted(cells["cell_code"]) == [f"G{k:03d}" for k in range(1, 13)]
+    assert shapely.coverage_is_valid(cells.geometry.to_numpy(), gap_width=1.0)
+
+
 def test_households_that_nobody_knows(small):
     bare = replace(small, buildings=None)
     with pytest.raises(gk.SchemaError, match="households"):
