@@ -25,13 +25,17 @@ def commands():
 
 def test_the_python_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (block,) = blocks("python")
-    assert len(block.splitlines()) <= 13
-    here = block.replace('"data/', f'"{(ROOT / "data").as_posix()}/')
+    ten_lines, by_hand = blocks("python")
+    assert len(ten_lines.splitlines()) <= 13
+    names = {}
+    here = ten_lines.replace('"data/', f'"{(ROOT / "data").as_posix()}/')
     with pytest.warns(gk.GridkitWarning, match="no category"):
-        exec(compile(here, "README.md", "exec"), {})
+        exec(compile(here, "README.md", "exec"), names)
     assert "370699001005" in capsys.readouterr().out
     assert (tmp_path / "heat.html").stat().st_size < 2_000_000
+    exec(compile(by_hand, "README.md", "exec"), names)
+    assert len(names["today"]) == len(names["cells"]) + 1
+    assert len(gk.Plan.load(tmp_path / "plan.gpkg").lineage) == 2
 
 
 @pytest.mark.parametrize("line", commands())
