@@ -82,6 +82,8 @@ if TYPE_CHECKING:
     from .privacy import mask_people as mask_people
     from .publishing.bulletins import Bulletin as Bulletin
     from .publishing.bulletins import bulletin as bulletin
+    from .publishing.compare_maps import compare_map as compare_map
+    from .publishing.finding_maps import findings_map as findings_map
     from .publishing.maps import cell_map as cell_map
     from .publishing.maps import heat_map as heat_map
     from .publishing.offline import GridMap as GridMap
@@ -132,6 +134,7 @@ _HOMES = {
     "cells_at": "division.lineage",
     "check_cells": "division.checks",
     "check_edition": "location.editions",
+    "compare_map": "publishing.compare_maps",
     "density": "evaluation.heat",
     "district_of": "intake.district",
     "divide": "division.drafting",
@@ -140,6 +143,7 @@ _HOMES = {
     "follow": "division.lineage",
     "four_bounds": "division.compass",
     "from_qgis": "plan.handwork",
+    "findings_map": "publishing.finding_maps",
     "group": "division.groups",
     "group_labels": "division.groups",
     "heat_map": "publishing.maps",

@@ -70,6 +70,15 @@ class Canvas:
         self.bounds: list[float] = to_screen(around.segmentize(1000)).total_bounds.tolist()
         self.frame = Frame.around(self.bounds)
 
+    def widen(self, other: Canvas) -> None:
+        """Take in the land of another canvas; both then lie in one frame."""
+        mine, its = self.bounds, other.bounds
+        self.bounds = [
+            *np.minimum(mine[:2], its[:2]).tolist(),
+            *np.maximum(mine[2:], its[2:]).tolist(),
+        ]
+        other.bounds, other.frame, other.tolerance_m = self.bounds, self.frame, self.tolerance_m
+
     def shapes(
         self, shapes: gpd.GeoSeries, tolerance_m: float, *, coverage: bool = False
     ) -> dict[str, Any]:

@@ -52,7 +52,7 @@ ADDRESS = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 ADDRESSES = re.compile(
     r"url|tiles|link", re.IGNORECASE
 )  # names under which folium's layers keep one
-SCRIPTS = ("data.js", "draw.js", "panel.js", "main.js")
+SCRIPTS = ("data.js", "draw.js", "panel.js", "marks.js", "main.js")
 
 
 class GridMap(folium.Map):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["DENSITY", "FIGURES", "NO_DATA", "ramp"]
+__all__ = ["DENSITY", "FIGURES", "NO_DATA", "PAPER", "ramp"]
 
 # Anchors, light to dark; lightness falls evenly, so that the order survives without hue.
 DENSITY = ("#fff1bf", "#fdcf6a", "#f59a3c", "#db5a2e", "#a5273c", "#571244")
 FIGURES = ("#eef4d5", "#bbdfc0", "#78bfb6", "#3f93ad", "#2c6297", "#22336d")
 NO_DATA = "#d5d5d2"
+PAPER = "#f4f1ea"
 
 
 def ramp(anchors: tuple[str, ...], n: int) -> list[str]:

@@ -36,6 +36,7 @@ def page_words(lang: Lang) -> dict[str, str]:
         "buildings": say("publishing.word_buildings", lang),
         "communities": say("publishing.word_communities", lang),
         "outlines": say("publishing.word_outlines", lang),
+        "old_border": say("publishing.word_old_border", lang),
         "north": say("publishing.word_north", lang),
         "map": say("publishing.word_map", lang),
         "panel": say("publishing.word_panel", lang),

@@ -159,7 +159,8 @@ function labeller(ctx, view) {
     if (taken.some((t) => a < t[2] && c > t[0] && b < t[3] && d > t[1])) return false;
     return taken.push(box) > 0;
   };
-  return (text, x, y, { size, colour, weight = 400, angle = 0, pad = 4, limit = Infinity }) => {
+  return (text, x, y, style) => {
+    const { size, colour, weight = 400, angle = 0, pad = 4, limit = Infinity, box } = style;
     const words = text.length > 18 ? text.slice(0, 17) + "…" : text;
     ctx.font = `${weight} ${size}px ${FONT}`;
     const width = ctx.measureText(words).width;
@@ -173,9 +174,14 @@ function labeller(ctx, view) {
     ctx.textAlign = "center";
     ctx.textBaseline = "middle";
     ctx.lineJoin = "round";
-    ctx.strokeStyle = HALO;
-    ctx.lineWidth = 3.4;
-    ctx.strokeText(words, 0, 0);
+    if (box) {
+      ctx.fillStyle = box;
+      ctx.fillRect(-width / 2 - 4, -size / 2 - 3, width + 8, size + 6);
+    } else {
+      ctx.strokeStyle = HALO;
+      ctx.lineWidth = 3.4;
+      ctx.strokeText(words, 0, 0);
+    }
     ctx.fillStyle = colour;
     ctx.fillText(words, 0, 0);
     ctx.restore();
@@ -219,13 +225,14 @@ function labelStreets(label, streets, view) {
   }
 }
 
-function paint(ctx, view, page) {
-  const { base, state } = page, layer = page.views[state.view], on = state.on;
+function paint(ctx, view, page, { layer, side }) {
+  const { base, state } = page, on = state.on;
   const border = base.border ? pathOf(base.border, view, true) : null;
   if (border) fill(ctx, border, "#faf8f3");
   if (base.water && on.water) fill(ctx, pathOf(base.water, view, true), "#bcd9ea");
   const cells = layer ? page.areas[layer.areas].shapes : null;
   if (layer && layer.kind === "cells") drawCells(ctx, cells, layer, view);
+  if (layer && layer.kind === "plain") fill(ctx, pathOf(cells, view, true), layer.none);
   if (base.buildings && on.buildings && view.zoom >= 14.5) {
     const path = pathOf(base.buildings, view, true);
     fill(ctx, path, "rgba(96,84,68,.22)");
@@ -235,7 +242,10 @@ function paint(ctx, view, page) {
   if (base.streets && on.streets) drawStreets(ctx, base.streets, view, new Map());
   if (layer && on.outlines) {
     if (layer.kind === "heat") drawRims(ctx, cells, layer, view);
-    else stroke(ctx, pathOf(cells, view, true), "rgba(70,70,78,.75)", view.zoom < 14 ? 0.6 : 1);
+    else {
+      const colour = layer.kind === "plain" ? "rgba(110,108,104,.6)" : "rgba(70,70,78,.75)";
+      stroke(ctx, pathOf(cells, view, true), colour, view.zoom < 14 ? 0.6 : 1);
+    }
   }
   if (base.communities && on.communities) {
     const path = pathOf(base.communities.borders, view, false);
@@ -243,8 +253,9 @@ function paint(ctx, view, page) {
     stroke(ctx, path, "#5b4a78", view.zoom < 13 ? 0.9 : 1.6, [7, 4]);
   }
   if (border) stroke(ctx, border, "#3d3550", 2.2);
-  if (state.cell) drawChosen(ctx, page, view);
-  drawLabels(ctx, page, layer, view);
+  if (page.marks) drawMarks(ctx, page, view, side);
+  if (state.cell && layer.areas === state.cell.areas) drawChosen(ctx, page, view);
+  drawLabels(ctx, page, layer, view, side);
 }
 
 function drawChosen(ctx, page, view) {
@@ -254,8 +265,9 @@ function drawChosen(ctx, page, view) {
   stroke(ctx, path, "#0b57c2", 3.2);
 }
 
-function drawLabels(ctx, page, layer, view) {
+function drawLabels(ctx, page, layer, view, side) {
   const { base, state } = page, label = labeller(ctx, view);
+  if (page.marks) drawBadges(ctx, label, page, view, side);
   if (base.communities && state.on.communities && view.zoom >= 12.5) {
     const size = view.zoom < 14 ? 12 : 14;
     const style = { size, colour: "#43325f", weight: 600 };
@@ -286,7 +298,8 @@ const Sheet = L.Renderer.extend({
   _update() {
     if (this._map._animatingZoom && this._bounds) return;
     L.Renderer.prototype._update.call(this);
-    const size = this._bounds.getSize(), ratio = Math.min(2, window.devicePixelRatio || 1);
+    const size = this._bounds.getSize();
+    const ratio = this.page.printing ? 3 : Math.min(2, window.devicePixelRatio || 1);
     this._container.width = Math.round(size.x * ratio);
     this._container.height = Math.round(size.y * ratio);
     this._container.style.width = size.x + "px";
@@ -298,8 +311,17 @@ const Sheet = L.Renderer.extend({
   draw() {
     const ctx = this._container.getContext("2d");
     ctx.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    const size = this._bounds.getSize();
+    const size = this._bounds.getSize(), view = viewOf(this._map, this._bounds.min, size);
     ctx.clearRect(0, 0, size.x, size.y);
-    paint(ctx, viewOf(this._map, this._bounds.min, size), this.page);
+    const atLayer = (x) => this._map.containerPointToLayerPoint([x, 0]).x - this._bounds.min.x;
+    for (const part of sidesOf(this.page, size, atLayer)) {
+      if (part.to <= part.from) continue;
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(part.from, 0, part.to - part.from, size.y);
+      ctx.clip();
+      paint(ctx, view, this.page, part);
+      ctx.restore();
+    }
   },
 });

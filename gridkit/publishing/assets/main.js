@@ -22,7 +22,9 @@ function readPage({ doc, parts }, map) {
   });
   const views = doc.views.map((v) => (v.image ? { ...v, picture: heatCanvas(v, parts) } : v));
   const on = { outlines: true, communities: true, streets: true, buildings: true, water: true };
-  return { doc, map, base, areas, views, state: { view: 0, cell: null, on } };
+  const marks = doc.marks ? readMarks(doc.marks, read) : null;
+  const state = { view: 0, cell: null, item: null, split: 0, on };
+  return { doc, map, base, areas, views, marks, state, printing: false };
 }
 
 function showWords(page) {
@@ -64,6 +66,20 @@ function fitPage(page) {
   map.options.zoomSnap = snap;
 }
 
+// On paper the map has a fixed size and a dense canvas; Leaflet must know before it is printed.
+function listenToPrinter(page) {
+  const around = (printing) => () => {
+    const bounds = page.map.getBounds();
+    page.printing = printing;
+    document.documentElement.classList.toggle("gk-print", printing);
+    page.map.invalidateSize({ animate: false });
+    page.map.fitBounds(bounds, { animate: false });
+    page.sheet._update();
+  };
+  window.addEventListener("beforeprint", around(true));
+  window.addEventListener("afterprint", around(false));
+}
+
 function start(page) {
   const { map, doc } = page;
   map.createPane("gridkit").style.zIndex = 250;
@@ -78,7 +94,10 @@ function start(page) {
   L.control.zoom({ zoomInTitle: doc.words.zoom_in, zoomOutTitle: doc.words.zoom_out }).addTo(map);
   L.control.scale({ imperial: false, maxWidth: 140 }).addTo(map);
   northArrow(doc.words.north).addTo(map);
+  if (page.marks) showItems(page);
+  showSlider(page);
   listen(page);
+  listenToPrinter(page);
   new ResizeObserver(() => {
     map.invalidateSize({ animate: false });
     keepInView(page);

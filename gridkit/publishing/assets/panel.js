@@ -29,6 +29,10 @@ function showLegend(page) {
   const { doc } = page, layer = page.views[page.state.view], box = byId("gk-legend");
   box.replaceChildren(make("h2", doc.words.legend));
   if (!layer) return;
+  if (page.marks) {
+    box.append(swatches(page));
+    return;
+  }
   box.append(make("p", layer.unit || layer.label, "gk-title"));
   const bar = make("div", null, "gk-bar");
   if (layer.stops) {
@@ -70,6 +74,7 @@ function showLayers(page) {
   const { doc, state, base } = page, box = byId("gk-layers");
   box.replaceChildren(make("h2", doc.words.layers));
   page.views.forEach((layer, k) => {
+    if (layer.kind === "plain") return; // nothing to choose: the slider shows both
     box.append(choice("radio", "gk-view", layer.label, k === state.view, () => {
       state.view = k;
       showLegend(page);
@@ -113,6 +118,7 @@ function showPeople(box, area, i, words) {
 
 function showCell(page, areas, i) {
   const { doc, state } = page, area = page.areas[areas], words = doc.words, box = byId("gk-cell");
+  if (state.item !== null) chooseItem(page, null);
   state.cell = { areas, i };
   const close = make("button", "×", "gk-close");
   close.type = "button";
@@ -186,16 +192,22 @@ function showHits(page, query) {
   if (!box.childElementCount) box.append(make("p", doc.words.none_found));
 }
 
-function goTo(page, areas, i) {
-  const s = page.areas[areas].shapes, box = s.box.subarray(4 * i, 4 * i + 4);
-  if (box[0] > box[2]) return;
+function boundsOf(s, i) {
+  const box = s.box.subarray(4 * i, 4 * i + 4);
+  if (box[0] > box[2]) return null;
   const metres = (k, from) => from + box[k] * s.step;
-  const bounds = latLngs([metres(0, s.x0), metres(1, s.y0), metres(2, s.x0), metres(3, s.y0)]);
-  page.map.fitBounds(bounds, { maxZoom: 17, padding: [60, 60], animate: false });
+  return latLngs([metres(0, s.x0), metres(1, s.y0), metres(2, s.x0), metres(3, s.y0)]);
+}
+
+function goTo(page, areas, i) {
+  const bounds = boundsOf(page.areas[areas].shapes, i);
+  if (bounds) page.map.fitBounds(bounds, { maxZoom: 17, padding: [60, 60], animate: false });
 }
 
 // When the sheet opens on a phone the map shrinks: the chosen cell must not slip out of it.
 function keepInView(page) {
+  if (page.printing) return;
+  if (page.state.item !== null) goToItem(page);
   if (!page.state.cell) return;
   const { areas, i } = page.state.cell, { middles } = page.areas[areas], v = middles.ring[middles.first[i]];
   const x = middles.x0 + middles.x[v] * middles.step, y = middles.y0 + middles.y[v] * middles.step;
@@ -217,6 +229,7 @@ function listen(page) {
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     byId("gk-hits").hidden = true;
+    if (page.state.item !== null) chooseItem(page, null);
     if (page.state.cell) closeCell(page);
   });
   document.addEventListener("click", (event) => {
@@ -226,7 +239,7 @@ function listen(page) {
   byId("gk-grip").setAttribute("aria-label", page.doc.words.panel);
   byId("gk-grip").addEventListener("click", () => openSheet(!side.classList.contains("gk-open")));
   page.map.on("click", (event) => {
-    const at = L.CRS.EPSG3857.project(event.latlng), layer = page.views[page.state.view];
+    const at = L.CRS.EPSG3857.project(event.latlng), layer = layerAt(page, event.containerPoint.x);
     const i = layer ? shapeAt(page.areas[layer.areas].shapes, at.x, at.y) : -1;
     if (i >= 0) showCell(page, layer.areas, i);
     else if (page.state.cell) closeCell(page);
