@@ -43,22 +43,30 @@ function trace(path, s, i, view, closed) {
   }
 }
 
-function pathOf(s, view, closed) {
-  const path = new Path2D();
-  for (let i = 0; i < s.n; i++) if (onScreen(s, i, view)) trace(path, s, i, view, closed);
-  return path;
+// The shapes on screen as paths of a few dozen each: one path of thousands takes browsers thirty
+// times as long, and so does a path for each shape.
+const BATCH = 64;
+function pathsOf(s, view, closed, wanted = () => true) {
+  const paths = [new Path2D()];
+  let n = 0;
+  for (let i = 0; i < s.n; i++) {
+    if (!wanted(i) || !onScreen(s, i, view)) continue;
+    if (n++ % BATCH === 0 && n > 1) paths.push(new Path2D());
+    trace(paths[paths.length - 1], s, i, view, closed);
+  }
+  return paths;
 }
 
-function fill(ctx, path, colour) {
+function fill(ctx, paths, colour) {
   ctx.fillStyle = colour;
-  ctx.fill(path, "evenodd");
+  for (const path of paths) ctx.fill(path, "evenodd");
 }
 
-function stroke(ctx, path, colour, width, dash = []) {
+function stroke(ctx, paths, colour, width, dash = []) {
   ctx.strokeStyle = colour;
   ctx.lineWidth = width;
   ctx.setLineDash(dash);
-  ctx.stroke(path);
+  for (const path of paths) ctx.stroke(path);
   ctx.setLineDash([]);
 }
 
@@ -101,14 +109,11 @@ function drawHeat(ctx, picture, bounds, border, view) {
   ctx.restore();
 }
 
-// Fill each cell in its class; an edge in the same colour closes the hairline between two.
 function drawCells(ctx, shapes, layer, view) {
   ctx.globalAlpha = 0.82;
-  for (let i = 0; i < shapes.n; i++) {
-    if (!onScreen(shapes, i, view)) continue;
-    const path = new Path2D();
-    trace(path, shapes, i, view, true);
-    fill(ctx, path, layer.index[i] < 0 ? layer.none : layer.colours[layer.index[i]]);
+  for (let c = -1; c < layer.colours.length; c++) {
+    const paths = pathsOf(shapes, view, true, (i) => layer.index[i] === c);
+    fill(ctx, paths, c < 0 ? layer.none : layer.colours[c]);
   }
   ctx.globalAlpha = 1;
 }
@@ -116,13 +121,10 @@ function drawCells(ctx, shapes, layer, view) {
 // Outlines in the colour of each class, the higher classes on top.
 function drawRims(ctx, shapes, layer, view) {
   const width = Math.max(1, Math.min(2.6, (view.zoom - 12) * 0.7));
-  stroke(ctx, pathOf(shapes, view, true), "rgba(255,255,255,.7)", width + 1.4);
+  stroke(ctx, pathsOf(shapes, view, true), "rgba(255,255,255,.7)", width + 1.4);
   for (let c = -1; c < layer.colours.length; c++) {
-    const path = new Path2D();
-    for (let i = 0; i < shapes.n; i++) {
-      if (layer.index[i] === c && onScreen(shapes, i, view)) trace(path, shapes, i, view, true);
-    }
-    stroke(ctx, path, c < 0 ? layer.none : layer.colours[c], width);
+    const paths = pathsOf(shapes, view, true, (i) => layer.index[i] === c);
+    stroke(ctx, paths, c < 0 ? layer.none : layer.colours[c], width);
   }
 }
 
@@ -133,10 +135,10 @@ function drawStreets(ctx, streets, view, paths) {
     return Math.max(least, Math.min(s.width_m * view.metre, 22));
   };
   ctx.lineCap = ctx.lineJoin = "round";
-  const path = (s) => paths.get(s) || paths.set(s, pathOf(s.lines, view, false)).get(s);
+  const path = (s) => paths.get(s) || paths.set(s, pathsOf(s.lines, view, false)).get(s);
   if (view.zoom >= 13) {
     for (const s of shown) {
-      if (s.kind !== "rail") stroke(ctx, path(s), "rgba(120,110,95,.55)", width(s) + 1.2);
+      if (s.kind !== "rail") stroke(ctx, path(s), "#b8b1a5", width(s) + 1.2);
     }
   }
   for (const s of shown) {
@@ -227,30 +229,31 @@ function labelStreets(label, streets, view) {
 
 function paint(ctx, view, page, { layer, side }) {
   const { base, state } = page, on = state.on;
-  const border = base.border ? pathOf(base.border, view, true) : null;
+  const border = base.border ? pathsOf(base.border, view, true) : null;
   if (border) fill(ctx, border, "#faf8f3");
-  if (base.water && on.water) fill(ctx, pathOf(base.water, view, true), "#bcd9ea");
+  if (base.water && on.water) fill(ctx, pathsOf(base.water, view, true), "#bcd9ea");
   const cells = layer ? page.areas[layer.areas].shapes : null;
   if (layer && layer.kind === "cells") drawCells(ctx, cells, layer, view);
-  if (layer && layer.kind === "plain") fill(ctx, pathOf(cells, view, true), layer.none);
+  if (layer && layer.kind === "plain") fill(ctx, pathsOf(cells, view, true), layer.none);
   if (base.buildings && on.buildings && view.zoom >= 14.5) {
-    const path = pathOf(base.buildings, view, true);
-    fill(ctx, path, "rgba(96,84,68,.22)");
-    if (view.zoom >= 16) stroke(ctx, path, "rgba(96,84,68,.35)", 0.6);
+    const paths = pathsOf(base.buildings, view, true);
+    fill(ctx, paths, "rgba(96,84,68,.22)");
+    if (view.zoom >= 16) stroke(ctx, paths, "rgba(96,84,68,.35)", 0.6);
   }
-  if (layer && layer.picture) drawHeat(ctx, layer.picture, layer.image.bounds, border, view);
+  if (layer && layer.picture) drawHeat(ctx, layer.picture, layer.image.bounds, border[0], view);
   if (base.streets && on.streets) drawStreets(ctx, base.streets, view, new Map());
   if (layer && on.outlines) {
     if (layer.kind === "heat") drawRims(ctx, cells, layer, view);
     else {
-      const colour = layer.kind === "plain" ? "rgba(110,108,104,.6)" : "rgba(70,70,78,.75)";
-      stroke(ctx, pathOf(cells, view, true), colour, view.zoom < 14 ? 0.6 : 1);
+      // Opaque: borders that two paths share must not come out darker than others.
+      const colour = layer.kind === "plain" ? "#a8a59e" : "#6b6b73";
+      stroke(ctx, pathsOf(cells, view, true), colour, view.zoom < 14 ? 0.6 : 1);
     }
   }
   if (base.communities && on.communities) {
-    const path = pathOf(base.communities.borders, view, false);
-    stroke(ctx, path, HALO, view.zoom < 13 ? 2 : 3.6);
-    stroke(ctx, path, "#5b4a78", view.zoom < 13 ? 0.9 : 1.6, [7, 4]);
+    const paths = pathsOf(base.communities.borders, view, false);
+    stroke(ctx, paths, HALO, view.zoom < 13 ? 2 : 3.6);
+    stroke(ctx, paths, "#5b4a78", view.zoom < 13 ? 0.9 : 1.6, [7, 4]);
   }
   if (border) stroke(ctx, border, "#3d3550", 2.2);
   if (page.marks) drawMarks(ctx, page, view, side);
@@ -258,11 +261,15 @@ function paint(ctx, view, page, { layer, side }) {
   drawLabels(ctx, page, layer, view, side);
 }
 
+function outline(ctx, shapes, chosen, view, colour, width) {
+  const paths = pathsOf(shapes, view, true, (i) => i === chosen);
+  stroke(ctx, paths, "#fff", width + 2.8);
+  stroke(ctx, paths, colour, width);
+}
+
 function drawChosen(ctx, page, view) {
-  const path = new Path2D();
-  trace(path, page.areas[page.state.cell.areas].shapes, page.state.cell.i, view, true);
-  stroke(ctx, path, "#fff", 6);
-  stroke(ctx, path, "#0b57c2", 3.2);
+  const { areas, i } = page.state.cell;
+  outline(ctx, page.areas[areas].shapes, i, view, "#0b57c2", 3.2);
 }
 
 function drawLabels(ctx, page, layer, view, side) {

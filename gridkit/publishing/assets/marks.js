@@ -41,22 +41,15 @@ function drawMarks(ctx, page, view, side) {
   const { marks, state } = page, { shapes } = marks[side];
   const width = view.zoom < 14 ? 1.2 : 2;
   for (let k = marks.styles.length - 1; k >= 0; k--) { // the gravest kind comes first: on top
-    const path = new Path2D(), style = marks.styles[k];
-    for (let i = 0; i < shapes.n; i++) {
-      if (marks.kind[i] === k && onScreen(shapes, i, view)) trace(path, shapes, i, view, true);
-    }
-    fill(ctx, path, hatch(ctx, style));
-    stroke(ctx, path, style.colour, width);
+    const style = marks.styles[k], paths = pathsOf(shapes, view, true, (i) => marks.kind[i] === k);
+    fill(ctx, paths, hatch(ctx, style));
+    stroke(ctx, paths, style.colour, width);
   }
   // Where the old border ran stays visible beside the new one.
   if (side === "now" && marks.old) {
-    stroke(ctx, pathOf(marks.old.shapes, view, true), "#24282e", width, [5, 4]);
+    stroke(ctx, pathsOf(marks.old.shapes, view, true), "#24282e", width, [5, 4]);
   }
-  if (state.item === null) return;
-  const path = new Path2D();
-  trace(path, shapes, state.item, view, true);
-  stroke(ctx, path, "#fff", width + 4);
-  stroke(ctx, path, "#111", width + 1.4);
+  if (state.item !== null) outline(ctx, shapes, state.item, view, "#111", width + 1.4);
 }
 
 // One badge for each part of a place; where another badge stands already, or for parts too small
@@ -76,7 +69,7 @@ function drawBadges(ctx, label, page, view, side) {
       if (label(marks.badges[i], x, y, look)) continue;
       const dot = new Path2D();
       dot.arc(x, y, 3, 0, 2 * Math.PI);
-      fill(ctx, dot, style.colour);
+      fill(ctx, [dot], style.colour);
     }
   }
 }
