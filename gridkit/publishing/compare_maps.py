@@ -14,7 +14,7 @@ from ..messages import message, require_lang, say
 from ..tables import CELLS
 from .changes import KINDS, Changes, compare_cells
 from .content import Canvas, short, texts
-from .marks import Item, Style, add_marks, add_plain, begin, finish, sound
+from .marks import Item, Style, add_marks, add_plain, begin, drawable, finish, sound
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -104,7 +104,7 @@ def compare_map(
     m, canvas = begin(after, district, lang, title)
     same_crs(before, after, what="before")
     changes = compare_cells(before, after)
-    earlier = Canvas(m.block, _drawn(before), district, spoken)
+    earlier = Canvas(m.block, drawable(before), district, spoken)
     canvas.widen(earlier)
     kinds = _kind_words(spoken)
     words = dict(zip(changes.table["code"], changes.table["kind"].map(kinds), strict=True))
@@ -128,11 +128,6 @@ def _require_lineage(lineage: pd.DataFrame | None) -> None:
         found = ", ".join(str(c) for c in lineage.columns)
         columns = ", ".join(sorted(lost))
         raise SchemaError(*message("publishing.compare_lineage", columns=columns, found=found))
-
-
-def _drawn(cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    kept = [c for c in ("cell_code", "name", "community_code") if c in cells.columns]
-    return cells[[*kept, cells.geometry.name]].set_geometry(sound(cells.geometry), crs=cells.crs)
 
 
 def _side(place: str, lang: Lang) -> str:
@@ -195,7 +190,7 @@ def _items(
 
 def _hectares(cells: gpd.GeoDataFrame, rows: pd.Series[Any], lang: Lang) -> list[str]:
     """Return the area of each row as printed; a dash where there is none."""
-    area = np.append(area_m2(_drawn(cells).geometry), np.nan)[rows.to_numpy()] / 1e4
+    area = np.append(area_m2(drawable(cells).geometry), np.nan)[rows.to_numpy()] / 1e4
     return [
         "–" if np.isnan(a) else say("publishing.word_hectares", lang, value=short(a)) for a in area
     ]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ..intake.district import District
 
-__all__ = ["Item", "Style", "add_marks", "add_plain", "begin", "finish", "sound"]
+__all__ = ["Item", "Style", "add_marks", "add_plain", "begin", "drawable", "finish", "sound"]
 
 MOST_ITEMS = 500  # rows of the list in a page: more make a phone slow
 SHOWN = ("cell_code", "name", "community_code")
@@ -81,18 +81,24 @@ def sound(shapes: gpd.GeoSeries) -> NDArray[Any]:
     return drawn
 
 
-def begin(
-    cells: gpd.GeoDataFrame, district: District | None, lang: str, title: str
-) -> tuple[GridMap, Canvas]:
-    """Return a new map and the canvas for these cells, drawn soundly whatever their faults."""
+def drawable(cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return what a page shows of cells, with sound shapes; raise where there is nothing."""
     CELLS.require_columns(cells, source="cells")
     require_metres(cells, what="cells")
-    if district is not None:
-        same_crs(district.boundary, cells, what="cells")
     kept = [c for c in SHOWN if c in cells.columns]
     drawn = gpd.GeoDataFrame(cells[kept], geometry=sound(cells.geometry), crs=cells.crs)
     if drawn.is_empty.all():
         raise GeometryError(*message("publishing.map_no_cells"))
+    return drawn
+
+
+def begin(
+    cells: gpd.GeoDataFrame, district: District | None, lang: str, title: str
+) -> tuple[GridMap, Canvas]:
+    """Return a new map and the canvas for these cells, drawn soundly whatever their faults."""
+    drawn = drawable(cells)
+    if district is not None:
+        same_crs(district.boundary, cells, what="cells")
     m = GridMap(title=title, lang=lang, control_scale=False, zoom_control=False)
     canvas = Canvas(m.block, drawn, district, require_lang(lang))
     canvas.add_base()

@@ -143,7 +143,10 @@ function goToItem(page) {
     const box = side && boundsOf(side.shapes, state.item);
     if (box) bounds.extend(box);
   }
-  if (bounds.isValid()) map.fitBounds(bounds, { maxZoom: 18, padding: [50, 50], animate: false });
+  if (!bounds.isValid()) return;
+  const below = page.doc.compare ? 72 : 40; // the slider covers the lower edge
+  const room = { paddingTopLeft: [40, 40], paddingBottomRight: [40, below] };
+  map.fitBounds(bounds, { maxZoom: 18, animate: false, ...room });
 }
 
 // What the canvas shows from left to right: one view, or the edition before beside that after.
