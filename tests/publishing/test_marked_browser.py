@@ -123,6 +123,21 @@ def test_findings_are_red_where_they_are_and_nowhere_else(city, findings_file, v
     assert_quiet(seen, path)
 
 
+def test_two_findings_of_one_kind_in_one_place_do_not_cancel_each_other(city, tmp_path, visit):
+    cell = city.cells.geometry.iloc[5]
+    findings = gpd.GeoDataFrame(
+        {"rule": ["A", "B"], "severity": ["error", "error"]},
+        geometry=[cell, cell],
+        crs=city.cells.crs,
+    )
+    path = save_map(findings_map(city.cells, findings), tmp_path / "twice.html")
+    seen = visit(path).ready()
+    x0, y0, *_ = cell.bounds
+    corner = shapely.box(x0 + 10, y0 + 10, x0 + 60, y0 + 60)  # hatched, and without a badge
+    assert near(sample(seen, corner, city.cells.crs), RED, by=25)
+    assert_quiet(seen, path)
+
+
 def test_a_cell_of_the_check_says_which_rules_it_breaks(city, findings_file, visit):
     path, _ = findings_file
     seen = visit(path).ready()

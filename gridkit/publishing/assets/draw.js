@@ -46,12 +46,12 @@ function trace(path, s, i, view, closed) {
 // The shapes on screen as paths of a few dozen each: one path of thousands takes browsers thirty
 // times as long, and so does a path for each shape.
 const BATCH = 64;
-function pathsOf(s, view, closed, wanted = () => true) {
+function pathsOf(s, view, closed, wanted = () => true, batch = BATCH) {
   const paths = [new Path2D()];
   let n = 0;
   for (let i = 0; i < s.n; i++) {
     if (!wanted(i) || !onScreen(s, i, view)) continue;
-    if (n++ % BATCH === 0 && n > 1) paths.push(new Path2D());
+    if (n++ % batch === 0 && n > 1) paths.push(new Path2D());
     trace(paths[paths.length - 1], s, i, view, closed);
   }
   return paths;

@@ -41,7 +41,9 @@ function drawMarks(ctx, page, view, side) {
   const { marks, state } = page, { shapes } = marks[side];
   const width = view.zoom < 14 ? 1.2 : 2;
   for (let k = marks.styles.length - 1; k >= 0; k--) { // the gravest kind comes first: on top
-    const style = marks.styles[k], paths = pathsOf(shapes, view, true, (i) => marks.kind[i] === k);
+    // Findings may lie over one another: in one path the even-odd rule would cancel both.
+    const style = marks.styles[k], own = (i) => marks.kind[i] === k;
+    const paths = pathsOf(shapes, view, true, own, 1);
     fill(ctx, paths, hatch(ctx, style));
     stroke(ctx, paths, style.colour, width);
   }
