@@ -151,7 +151,7 @@ def make_city(size: Size = "demo", *, seed: int = 0) -> City:
     blocks = draw_side_streets(ground, ground_rng)
     stock = build(plan, blocks, house_rng)
     places = name_places(plan, blocks, stock.households, house_rng)
-    roster = roster_frame(places, stock, people_rng)
+    roster = roster_frame(plan, places, stock, people_rng)
     reports, dirt = _year(plan, blocks, stock, places, year_rng)
     return City(
         size,

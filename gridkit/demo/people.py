@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from .buildings import Stock
+    from .terrain import Plan
 
 __all__ = ["HEADERS", "PROPERTY", "roster_frame", "unit_frame"]
 
@@ -26,7 +27,6 @@ HEADERS = (
 )  # fmt: skip
 # Property companies; each street's compounds have one of them.
 PROPERTY = ("安居物业", "海晏物业", "乐居物业")
-_PER_CELL = 300
 
 
 @dataclass(frozen=True)
@@ -43,26 +43,31 @@ class _Team:
     size: int
 
 
-def roster_frame(places: Places, stock: Stock, rng: np.random.Generator) -> pd.DataFrame:
+def roster_frame(
+    plan: Plan, places: Places, stock: Stock, rng: np.random.Generator
+) -> pd.DataFrame:
     """Return the roster as its file holds it: text, Chinese headers, bases in WGS84.
 
-    Officers and cadres hold many cells, cleaners two or three, volunteers one; there are enough
-    of each for a cell of 300 households, street by street and community by community.
+    How many cells one person of each role holds is the plan's; there are enough of each for all
+    cells, street by street and community by community.
     """
+    holds = plan.holds
+    of_community = _cells(plan, places, stock), _homes(places, stock)
     rows: list[dict[str, str]] = []
     for _, communities in places.frame.groupby("street_code", sort=False):
         street = communities["street_name"].iloc[0]
-        cells = {c: _cells(places, stock, c) for c in communities["community_code"]}
-        points = {c: _homes(places, stock, c) for c in cells}
+        cells, points = (
+            {c: part[c] for c in communities["community_code"]} for part in of_community
+        )
         first = points[next(iter(cells))]
         office, station = [first[0]], [first[-1]]
         total = sum(cells.values())
         heads: dict[str, str] = {}
         for team in (
-            _Team("民警", "J", f"{street[:2]}派出所", "", (12, 20), ("08:00-18:00", "18:00-08:00"),
-                  station, max(2, -(-total * 13 // 120))),
-            _Team("机关干部", "G", f"{street}办事处", "", (10, 15), ("08:00-18:00",),
-                  office, max(2, -(-total * 13 // 100))),
+            _Team("民警", "J", f"{street[:2]}派出所", "", holds["民警"], ("08:00-18:00", "18:00-08:00"),
+                  station, max(2, -(-total * 13 // (10 * holds["民警"][0])))),
+            _Team("机关干部", "G", f"{street}办事处", "", holds["机关干部"], ("08:00-18:00",),
+                  office, max(2, -(-total * 13 // (10 * holds["机关干部"][0])))),
         ):  # fmt: skip
             people = _team_rows(team, len(rows), rng)
             for row in people[1:]:
@@ -72,7 +77,7 @@ def roster_frame(places: Places, stock: Stock, rng: np.random.Generator) -> pd.D
             rows += people
         for k, (code, name) in enumerate(zip(cells, communities["name"], strict=True)):
             chief = cadres[k % len(cadres)]
-            for team in _community_teams(code, name, street, cells[code], points[code]):
+            for team in _community_teams(holds, code, name, street, cells[code], points[code]):
                 people = _team_rows(team, len(rows), rng)
                 for row in people:
                     row["上级人员"] = chief
@@ -84,14 +89,19 @@ def roster_frame(places: Places, stock: Stock, rng: np.random.Generator) -> pd.D
 
 
 def _community_teams(
-    code: str, name: str, street: str, cells: int, homes: list[tuple[float, float]]
+    holds: dict[str, tuple[int, int]],
+    code: str,
+    name: str,
+    street: str,
+    cells: int,
+    homes: list[tuple[float, float]],
 ) -> list[_Team]:
     depot = [homes[len(homes) // 2]]
     return [
-        _Team("保洁员", "B", f"{street[:2]}环卫所", code, (2, 3), ("05:00-13:00", "13:00-21:00"),
-              depot, max(2, -(-cells * 13 // 20))),
-        _Team("志愿者", "Z", f"{name}志愿服务队", code, (1, 1), ("18:00-21:00", "09:00-11:00"),
-              homes, max(2, -(-cells * 23 // 20))),
+        _Team("保洁员", "B", f"{street[:2]}环卫所", code, holds["保洁员"], ("05:00-13:00", "13:00-21:00"),
+              depot, max(2, -(-cells * 13 // (10 * holds["保洁员"][0])))),
+        _Team("志愿者", "Z", f"{name}志愿服务队", code, holds["志愿者"], ("18:00-21:00", "09:00-11:00"),
+              homes, max(2, -(-cells * 23 // (20 * holds["志愿者"][0])))),
     ]  # fmt: skip
 
 
@@ -120,20 +130,24 @@ def _team_rows(team: _Team, start: int, rng: np.random.Generator) -> list[dict[s
     return rows
 
 
-def _cells(places: Places, stock: Stock, community: str) -> int:
-    """Return how many cells of about 300 households a community will have, rounded up."""
-    households = sum(n for f, n in stock.households.items() if places.of_block[f] == community)
-    return households // _PER_CELL + 1
+def _cells(plan: Plan, places: Places, stock: Stock) -> dict[str, int]:
+    """Return how many cells of the plan's size each community will have, rounded up."""
+    households = dict.fromkeys(places.frame["community_code"], 0)
+    for face, n in stock.households.items():
+        households[places.of_block[face]] += n
+    return {code: n // plan.per_cell + 1 for code, n in households.items()}
 
 
-def _homes(places: Places, stock: Stock, community: str) -> list[tuple[float, float]]:
-    """Return the middles of a community's buildings, or of the community where it has none."""
-    here = [places.of_block[f] == community for f in stock.block]
-    shapes = stock.frame.geometry[here]
-    if shapes.empty:
-        shapes = places.frame.geometry[places.frame["community_code"] == community]
-    middles = shapes.centroid
-    return list(zip(middles.x, middles.y, strict=True))
+def _homes(places: Places, stock: Stock) -> dict[str, list[tuple[float, float]]]:
+    """Return the middles of each community's buildings, or its own where it has none."""
+    middles = stock.frame.geometry.centroid
+    homes: dict[str, list[tuple[float, float]]] = {c: [] for c in places.frame["community_code"]}
+    for face, x, y in zip(stock.block, middles.x, middles.y, strict=True):
+        homes[places.of_block[face]].append((x, y))
+    own = places.frame.geometry.centroid
+    for code, x, y in zip(homes, own.x, own.y, strict=True):
+        homes[code] = homes[code] or [(x, y)]
+    return homes
 
 
 def _wgs84(points: list[tuple[float, float]]) -> tuple[list[str], list[str]]:

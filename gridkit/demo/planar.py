@@ -16,6 +16,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
 __all__ = [
     "Line",
     "PlanarMap",
@@ -31,6 +33,7 @@ Point = tuple[float, float]
 
 # A crossing this close to a vertex takes the vertex (m): no tiny edges, no near-miss junctions.
 _SNAP_M = 5.0
+_CHUNK = 16
 
 
 class Line(NamedTuple):
@@ -118,6 +121,7 @@ class PlanarMap:
         self._edges: dict[tuple[int, int], int] = {}
         self._left: dict[tuple[int, int], int] = {}
         self.degree: list[int] = []
+        self._beside: list[set[int]] = []
         ring = [self._vertex(p) for p in outline]
         ids: dict[Line, int] = {}
         for line in lines:
@@ -164,8 +168,8 @@ class PlanarMap:
             face = next(
                 (
                     f
-                    for f, ring in self.faces.items()
-                    if a in ring and b in ring and ring_contains(self.ring(f), halfway)
+                    for f in sorted(self._faces_at(a) & self._faces_at(b))
+                    if ring_contains(self.ring(f), halfway)
                 ),
                 -1,
             )
@@ -182,7 +186,7 @@ class PlanarMap:
             self._add_edge(u, v, number)
         forth = ring[i : j + 1] if i < j else ring[i:] + ring[: j + 1]
         back = ring[j : i + 1] if j < i else ring[j:] + ring[: i + 1]
-        new = max(self.faces) + 1
+        new = len(self.faces)  # faces are never taken away
         self.tags[new] = self.tags[face]
         self._set_face(face, forth + inner[::-1])
         self._set_face(new, back + inner)
@@ -194,6 +198,8 @@ class PlanarMap:
         number = self._edges.pop(_key(u, v))
         self.degree[u] -= 1
         self.degree[v] -= 1
+        self._beside[u].discard(v)
+        self._beside[v].discard(u)
         self._add_edge(u, w, number)
         self._add_edge(w, v, number)
         for a, b in ((u, v), (v, u)):
@@ -208,17 +214,24 @@ class PlanarMap:
     def _vertex(self, where: Point) -> int:
         self.points.append((round(where[0], 2), round(where[1], 2)))
         self.degree.append(0)
+        self._beside.append(set())
         return len(self.points) - 1
 
     def _add_edge(self, u: int, v: int, number: int) -> None:
         self._edges[_key(u, v)] = number
         self.degree[u] += 1
         self.degree[v] += 1
+        self._beside[u].add(v)
+        self._beside[v].add(u)
 
     def _set_face(self, face: int, ring: list[int]) -> None:
         self.faces[face] = ring
         for u, v in zip(ring, [*ring[1:], ring[0]], strict=True):
             self._left[(u, v)] = face
+
+    def _faces_at(self, vertex: int) -> set[int]:
+        """Return the faces that have a vertex."""
+        return {f for w in self._beside[vertex] for f in self.sides(vertex, w)} - {-1}
 
     def _stretches(self, path: list[Point]) -> list[tuple[int, int, list[Point]]]:
         """Return (vertex, vertex, path points between) for each stretch between two crossings."""
@@ -251,25 +264,39 @@ class PlanarMap:
 
     def _crossings(self, path: list[Point]) -> list[tuple[int, int, int, Point]]:
         """Return (path segment, edge u, edge v, point) for each crossing, in order along `path`."""
-        ends = list(self._edges)
+        ends = np.array(list(self._edges))
         xy = np.array(self.points)
-        a, b = xy[[u for u, _ in ends]], xy[[v for _, v in ends]]
+        a, b = xy[ends[:, 0]], xy[ends[:, 1]]
+        low, high = np.minimum(a, b), np.maximum(a, b)
         line = np.array(path)
-        p, q = line[:-1, None], line[1:, None]
-        d, e = q - p, (b - a)[None]
-        cross = d[..., 0] * e[..., 1] - d[..., 1] * e[..., 0]
-        gap = a[None] - p
-        safe = np.where(cross == 0, 1.0, cross)
-        t = (gap[..., 0] * e[..., 1] - gap[..., 1] * e[..., 0]) / safe
-        s = (gap[..., 0] * d[..., 1] - gap[..., 1] * d[..., 0]) / safe
-        hit = (cross != 0) & (t >= 0) & (t < 1) & (s >= 0) & (s <= 1)
-        found = [(int(i), float(t[i, k]), int(k)) for i, k in zip(*hit.nonzero(), strict=True)]
+        found: list[tuple[int, float, int]] = []
+        # a few segments at a time, against the edges that their box meets
+        for first in range(0, len(path) - 1, _CHUNK):
+            part = line[first : first + _CHUNK + 1]
+            box = (low <= part.max(axis=0)) & (high >= part.min(axis=0))
+            near = np.flatnonzero(box.all(axis=1))
+            found += [(first + i, t, int(near[k])) for i, t, k in _hits(part, a[near], b[near])]
         out = []
         for i, along, k in sorted(found):
             (px, py), (qx, qy) = path[i], path[i + 1]
             where = (px + along * (qx - px), py + along * (qy - py))
-            out.append((i, *ends[k], where))
+            out.append((i, int(ends[k, 0]), int(ends[k, 1]), where))
         return out
+
+
+def _hits(
+    line: NDArray[np.float64], a: NDArray[np.float64], b: NDArray[np.float64]
+) -> list[tuple[int, float, int]]:
+    """Return (segment, share of it, edge) for each crossing of a line with the edges a-b."""
+    p, q = line[:-1, None], line[1:, None]
+    d, e = q - p, (b - a)[None]
+    cross = d[..., 0] * e[..., 1] - d[..., 1] * e[..., 0]
+    gap = a[None] - p
+    safe = np.where(cross == 0, 1.0, cross)
+    t = (gap[..., 0] * e[..., 1] - gap[..., 1] * e[..., 0]) / safe
+    s = (gap[..., 0] * d[..., 1] - gap[..., 1] * d[..., 0]) / safe
+    hit = (cross != 0) & (t >= 0) & (t < 1) & (s >= 0) & (s <= 1)
+    return [(int(i), float(t[i, k]), int(k)) for i, k in zip(*hit.nonzero(), strict=True)]
 
 
 def _key(u: int, v: int) -> tuple[int, int]:

@@ -59,6 +59,19 @@ class Plan:
     cells: int
     reports: int
     landmarks: dict[str, Point] = field(default_factory=dict)
+    # Role → how many cells one person holds, from … to.
+    holds: dict[str, tuple[int, int]] = field(
+        default_factory=lambda: {
+            "民警": (12, 20), "机关干部": (10, 15), "保洁员": (2, 3), "志愿者": (1, 1),
+        }
+    )  # fmt: skip
+    # Whether buildings say which compound they stand in; the samples are without, and stay so.
+    compounds: bool = False
+
+    @property
+    def per_cell(self) -> int:
+        """Households of one cell."""
+        return self.households // self.cells
 
 
 def turn(point: Point) -> Point:
