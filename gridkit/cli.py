@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_demo(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_demo)
     parser.add_argument("--out", default="out/demo", help="folder for the files")
-    parser.add_argument("--size", choices=("small", "demo"), default="demo")
+    parser.add_argument("--size", choices=("small", "demo", "zhifu"), default="demo")
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -162,11 +162,13 @@ def _demo(args: argparse.Namespace) -> int:
 
     city_folder = Path(args.out) / "city"
     print(say("cli.demo_city", args.lang, size=args.size), file=sys.stderr, flush=True)
-    write_city(make_city(args.size, seed=args.seed), city_folder)
+    city = make_city(args.size, seed=args.seed)
+    write_city(city, city_folder)
     inputs = Inputs(
         district=city_folder / "district.gpkg",
         reports=city_folder / "reports.csv",
         roster=city_folder / "roster.xlsx",
+        per_cell=city.per_cell,
     )
     journey = travel(inputs, args.out, lang=args.lang, progress=sys.stderr)
     print(journey.summary())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import geopandas as gpd
 import numpy as np
@@ -70,6 +70,15 @@ _MIX: dict[str, tuple[tuple[str, float], ...]] = {
         ("towers", 0.38),
         ("slabs", 0.53),
     ),
+    "estate": (
+        ("school", 0.02),
+        ("office", 0.02),
+        ("arcade", 0.05),
+        ("towers", 0.28),
+        ("old_slabs", 0.46),
+        ("houses", 0.17),
+    ),
+    "village": (("school", 0.01), ("arcade", 0.05), ("houses", 0.94)),
     "site": (("huts", 0.6), ("slabs", 0.4)),
     "works": (("office", 0.06), ("sheds", 0.94)),
     "port": (("office", 0.1), ("depots", 0.9)),
@@ -78,7 +87,11 @@ _MIX: dict[str, tuple[tuple[str, float], ...]] = {
 # How a landmark's name ends → its lot.
 _LANDMARK_LOTS = {"市场": "market", "小学": "school", "中学": "school"}
 # Households on a hectare before the total is fitted; the rest of the quarters house nobody.
-_PER_HA = {"old": 125.0, "new": 115.0, "site": 45.0}
+_PER_HA = {"old": 125.0, "new": 115.0, "estate": 150.0, "village": 60.0, "site": 45.0}
+
+
+# Quarters of walled units that see to themselves: one owner, not to be divided among cells.
+_OWN_GROUND = ("works", "port", "expo")
 
 
 @dataclass(frozen=True)
@@ -118,20 +131,21 @@ def build(plan: Plan, blocks: Blocks, rng: np.random.Generator) -> Stock:
         if face in homes:
             per_ha = _PER_HA[quarter] * (0.75 + 0.5 * rng.random())
             weight[face] = round(ring_area(ring) / 100 * per_ha)
-    households = _settle(plan.households, homes, weight)
-    return _stock(rows, households)
+    stock = _stock(rows, _settle(plan.households, homes, weight))
+    return _with_compounds(stock, blocks) if plan.compounds else stock
 
 
 def _landmark_blocks(plan: Plan, blocks: Blocks) -> dict[int, str]:
     """Return the lot of each block that a market or school of the plan takes: the nearest fit."""
     rings = {f: blocks.ground.ring(f) for f in blocks.land if blocks.ground.tags[f] in _PER_HA}
+    middles = {f: middle(ring) for f, ring in rings.items()}
     found: dict[int, str] = {}
     for name, point in plan.landmarks.items():
         lot = next((kind for word, kind in _LANDMARK_LOTS.items() if name.endswith(word)), None)
         if lot is None:
             continue
         where = turn(point)
-        gap = {f: round(distance(middle(ring), where), 3) for f, ring in rings.items()}
+        gap = {f: round(distance(here, where), 3) for f, here in middles.items()}
         near = sorted(gap, key=lambda f: (gap[f], f))
         found[next(f for f in near if f not in found and _rectangles(rings[f], LOTS[lot]))] = lot
     return found
@@ -219,6 +233,20 @@ def _stock(
         crs=CRS,
     )
     return Stock(frame, [r[3] for r in rows], [r[4] for r in rows], households)
+
+
+def _with_compounds(stock: Stock, blocks: Blocks) -> Stock:
+    """Add ``compound`` and ``keep_whole``: works, port, fair and schools run their own ground."""
+    tags = blocks.ground.tags
+    own = {f for f in stock.block if tags[f] in _OWN_GROUND}
+    schools = stock.frame["use"].eq("school").tolist()
+    own |= {f for f, school in zip(stock.block, schools, strict=True) if school}
+    frame = stock.frame.assign(
+        compound=[blocks.compound.get(f, "") for f in stock.block],
+        keep_whole=[f in own for f in stock.block],
+    )
+    columns = [c for c in frame.columns if c != "geometry"]
+    return replace(stock, frame=frame[[*columns, "geometry"]])
 
 
 def _to_crs(xy: np.ndarray) -> np.ndarray:

@@ -32,9 +32,9 @@ from .terrain import CRS, Plan, draw_ground
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["City", "make_city", "write_city"]
+__all__ = ["City", "grow", "make_city", "write_city"]
 
-Size = Literal["small", "demo"]
+Size = Literal["small", "demo", "zhifu"]
 
 _HEADERS = {
     "id": "上报编号",
@@ -65,7 +65,7 @@ _UNITS = {
     "供电": "供电公司",
     "通信": "通信公司",
 }
-_ENCODING = {"small": "utf-8-sig", "demo": "gb18030"}
+_ENCODING = {"small": "utf-8-sig"}
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,13 @@ class City:
     Attributes
     ----------
     size : str
-        ``small`` (one street office, 16 cells) or ``demo`` (a district of about 300 cells).
+        ``small`` (one street office, 16 cells), ``demo`` (a district of about 300 cells) or
+        ``zhifu`` (one of 7,840).
     district : District
         Boundary, communities, streets, water and buildings in CGCS2000 / Gauss-Krüger CM 120E.
+        In size ``zhifu`` the buildings also have ``compound`` (name of the 小区 or village, empty
+        elsewhere) and ``keep_whole`` (it stands on ground that its owner runs alone: works, port,
+        exhibition ground, school).
     roster : DataFrame
         The roster as its file holds it: text, Chinese headers, bases in WGS84.
     units : DataFrame
@@ -88,7 +92,9 @@ class City:
     dirt : mapping of str to int
         How many rows have each fault.
     cells : int
-        How many cells of about 300 households the city is made for.
+        How many cells the city is made for.
+    per_cell : int
+        Households of one cell: 300; in size ``zhifu`` 45, on some 2.3 ha.
 
     Examples
     --------
@@ -105,6 +111,7 @@ class City:
     reports: pd.DataFrame
     dirt: Mapping[str, int]
     cells: int
+    per_cell: int
 
 
 def make_city(size: Size = "demo", *, seed: int = 0) -> City:
@@ -115,9 +122,12 @@ def make_city(size: Size = "demo", *, seed: int = 0) -> City:
 
     Parameters
     ----------
-    size : {"demo", "small"}
+    size : {"demo", "small", "zhifu"}
         ``small``: one street office with 5 communities, 4,800 households, about 700 reports.
         ``demo``: six street offices with 28 communities, 90,000 households, about 9,000 reports.
+        ``zhifu``: after that district's figures, 12 street offices with 149 communities on some
+        180 km², more than 30,000 street blocks, 7,840 cells, 352,800 households, about 61,000
+        reports; takes half a minute.
     seed : int
         Another seed draws other side streets, people and problems on the same ground plan.
 
@@ -144,7 +154,11 @@ def make_city(size: Size = "demo", *, seed: int = 0) -> City:
         raise OptionError(*message("options.unknown", name="size", value=size, choices=known))
     if seed < 0:
         raise OptionError(*message("demo.bad_seed", value=seed))
-    plan = PLANS[size]
+    return grow(size, PLANS[size](), seed=seed)
+
+
+def grow(size: str, plan: Plan, *, seed: int) -> City:
+    """Let a city grow on a ground plan."""
     # One stream for each part: a change of one does not redraw the others.
     ground_rng, house_rng, people_rng, year_rng = _streams(seed, 4)
     ground = draw_ground(plan, ground_rng)
@@ -161,6 +175,7 @@ def make_city(size: Size = "demo", *, seed: int = 0) -> City:
         reports,
         dirt,
         plan.cells,
+        plan.per_cell,
     )
 
 
@@ -261,7 +276,7 @@ def write_city(city: City, folder: str | Path) -> list[Path]:
     """Write a city as the files an office would send.
 
     ``district.gpkg`` (layers boundary, communities, streets, water, buildings), ``roster.xlsx``,
-    ``units.csv`` and ``reports.csv``; the larger city's reports are in GB18030, as many exports
+    ``units.csv`` and ``reports.csv``; the larger cities' reports are in GB18030, as many exports
     are, the smaller one's in UTF-8 with a byte order mark.
 
     Parameters
@@ -296,7 +311,7 @@ def write_city(city: City, folder: str | Path) -> list[Path]:
     _write_district(city.district, district)
     write_xlsx(roster, {"人员名册": city.roster})
     _write_raw(city.units, units, "utf-8-sig")
-    _write_raw(city.reports, reports, _ENCODING[city.size])
+    _write_raw(city.reports, reports, _ENCODING.get(city.size, "gb18030"))
     return [district, roster, units, reports]
 
 

@@ -160,21 +160,23 @@ def _soil_places(soiled: pd.DataFrame, rows: dict[str, list[int]]) -> None:
     soiled.loc[swapped, "经度"], soiled.loc[swapped, "纬度"] = lat, lon
     soiled.loc[rows["no_coordinates"], ["经度", "纬度", "坐标系"]] = ""
     soiled.loc[rows["zero_coordinates"], ["经度", "纬度"]] = "0"
-    for k, i in enumerate(rows["far_outside"]):
-        x, y = _FAR[k % len(_FAR)]
-        soiled.loc[i, ["经度", "纬度"]] = [f"{x + k * 0.0007:.6f}", f"{y + k * 0.0003:.6f}"]
+    far = rows["far_outside"]
+    there = [_FAR[k % len(_FAR)] for k in range(len(far))]
+    soiled.loc[far, "经度"] = [f"{x + k * 0.0007:.6f}" for k, (x, _) in enumerate(there)]
+    soiled.loc[far, "纬度"] = [f"{y + k * 0.0003:.6f}" for k, (_, y) in enumerate(there)]
 
 
 def _soil_words(soiled: pd.DataFrame, rows: dict[str, list[int]]) -> None:
     ids, reported = soiled["上报编号"].tolist(), soiled["上报时间"].tolist()
-    for i in rows["repeated_id"]:
-        soiled.loc[i, "上报编号"] = ids[i - 1]
-    for k, i in enumerate(rows["hostile_text"]):
-        soiled.loc[i, "问题描述"] = HOSTILE[k % len(HOSTILE)]
-    for i in rows["closed_before_reported"]:
-        before = pd.Timestamp(reported[i]) - pd.Timedelta(hours=5)
-        soiled.loc[i, "结案时间"] = before.strftime("%Y-%m-%d %H:%M")
-    for k, i in enumerate(rows["unknown_category"]):
-        soiled.loc[i, "问题类别"] = _UNKNOWN[k % len(_UNKNOWN)]
-    for k, i in enumerate(rows["unreadable_time"]):
-        soiled.loc[i, "上报时间"] = _NO_TIME[k % len(_NO_TIME)]
+    soiled.loc[rows["repeated_id"], "上报编号"] = [ids[i - 1] for i in rows["repeated_id"]]
+    before = [
+        (pd.Timestamp(reported[i]) - pd.Timedelta(hours=5)).strftime("%Y-%m-%d %H:%M")
+        for i in rows["closed_before_reported"]
+    ]
+    soiled.loc[rows["closed_before_reported"], "结案时间"] = before
+    for fault, column, texts in (
+        ("hostile_text", "问题描述", HOSTILE),
+        ("unknown_category", "问题类别", _UNKNOWN),
+        ("unreadable_time", "上报时间", _NO_TIME),
+    ):
+        soiled.loc[rows[fault], column] = [texts[k % len(texts)] for k in range(len(rows[fault]))]

@@ -52,22 +52,21 @@ def roster_frame(
     cells, street by street and community by community.
     """
     holds = plan.holds
-    of_community = _cells(plan, places, stock), _homes(places, stock)
+    all_cells, all_points = _cells(plan, places, stock), _homes(places, stock)
     rows: list[dict[str, str]] = []
     for _, communities in places.frame.groupby("street_code", sort=False):
         street = communities["street_name"].iloc[0]
-        cells, points = (
-            {c: part[c] for c in communities["community_code"]} for part in of_community
-        )
+        cells = {c: all_cells[c] for c in communities["community_code"]}
+        points = {c: all_points[c] for c in cells}
         first = points[next(iter(cells))]
         office, station = [first[0]], [first[-1]]
         total = sum(cells.values())
         heads: dict[str, str] = {}
         for team in (
-            _Team("民警", "J", f"{street[:2]}派出所", "", holds["民警"], ("08:00-18:00", "18:00-08:00"),
-                  station, max(2, -(-total * 13 // (10 * holds["民警"][0])))),
+            _Team("民警", "J", f"{street[:2]}派出所", "", holds["民警"],
+                  ("08:00-18:00", "18:00-08:00"), station, _enough(total, holds["民警"])),
             _Team("机关干部", "G", f"{street}办事处", "", holds["机关干部"], ("08:00-18:00",),
-                  office, max(2, -(-total * 13 // (10 * holds["机关干部"][0])))),
+                  office, _enough(total, holds["机关干部"])),
         ):  # fmt: skip
             people = _team_rows(team, len(rows), rng)
             for row in people[1:]:
@@ -98,11 +97,16 @@ def _community_teams(
 ) -> list[_Team]:
     depot = [homes[len(homes) // 2]]
     return [
-        _Team("保洁员", "B", f"{street[:2]}环卫所", code, holds["保洁员"], ("05:00-13:00", "13:00-21:00"),
-              depot, max(2, -(-cells * 13 // (10 * holds["保洁员"][0])))),
-        _Team("志愿者", "Z", f"{name}志愿服务队", code, holds["志愿者"], ("18:00-21:00", "09:00-11:00"),
-              homes, max(2, -(-cells * 23 // (20 * holds["志愿者"][0])))),
+        _Team("保洁员", "B", f"{street[:2]}环卫所", code, holds["保洁员"],
+              ("05:00-13:00", "13:00-21:00"), depot, _enough(cells, holds["保洁员"])),
+        _Team("志愿者", "Z", f"{name}志愿服务队", code, holds["志愿者"],
+              ("18:00-21:00", "09:00-11:00"), homes, _enough(cells, holds["志愿者"], 115)),
     ]  # fmt: skip
+
+
+def _enough(cells: int, holds: tuple[int, int], percent: int = 130) -> int:
+    """Return how many people of a team it takes when each holds the least."""
+    return max(2, -(-cells * percent // (100 * holds[0])))
 
 
 def _team_rows(team: _Team, start: int, rng: np.random.Generator) -> list[dict[str, str]]:

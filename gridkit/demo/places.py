@@ -182,7 +182,7 @@ def _names(
     blocks: Blocks, members: dict[int, list[int]], order: list[int], rng: np.random.Generator
 ) -> dict[int, str]:
     """Name each community after the longest street inside it; after a wish where there is none."""
-    spare = words.names_of(rng, words.COMMUNITY_WORDS, ["社区", "苑社区"])
+    spare = words.names_of(rng, words.COMMUNITY_WORDS, ["社区", "苑社区"], "{word}第{n}{kind}")
     ground = blocks.ground
     of = {f: g for g, faces in members.items() for f in faces}
     inside: dict[int, dict[str, float]] = {g: {} for g in members}

@@ -31,6 +31,7 @@ __all__ = [
 
 Point = tuple[float, float]
 
+_flat = itertools.chain.from_iterable
 # A crossing this close to a vertex takes the vertex (m): no tiny edges, no near-miss junctions.
 _SNAP_M = 5.0
 _CHUNK = 16
@@ -264,8 +265,8 @@ class PlanarMap:
 
     def _crossings(self, path: list[Point]) -> list[tuple[int, int, int, Point]]:
         """Return (path segment, edge u, edge v, point) for each crossing, in order along `path`."""
-        ends = np.array(list(self._edges))
-        xy = np.array(self.points)
+        ends = np.fromiter(_flat(self._edges), np.int64, 2 * len(self._edges)).reshape(-1, 2)
+        xy = np.fromiter(_flat(self.points), np.float64, 2 * len(self.points)).reshape(-1, 2)
         a, b = xy[ends[:, 0]], xy[ends[:, 1]]
         low, high = np.minimum(a, b), np.maximum(a, b)
         line = np.array(path)

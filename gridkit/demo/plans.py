@@ -1,10 +1,11 @@
-"""The two ground plans as data: `small`, one street office, and `demo`, a district of six."""
+"""The ground plans: `small`, one street office, `demo`, six of them, and `zhifu`, laid out."""
 
 from __future__ import annotations
 
+from .sprawl import Layout, lay_out
 from .terrain import Plan, Road
 
-__all__ = ["PLANS"]
+__all__ = ["PLANS", "ZHIFU"]
 
 _DEMO = Plan(
     west=((-20, 2480), (40, 1720), (-60, 900), (0, 0)),
@@ -321,4 +322,18 @@ _SMALL = Plan(
     },
 )
 
-PLANS = {"small": _SMALL, "demo": _DEMO}
+# Zhifu's figures (2013): 7,840 cells, 161 streets and communities; about 175 km², so that a cell is
+# some 2.2 ha. At 300 households a cell there would be 2.35 million of them, several times what such
+# a district holds: here are 45 a cell, and the cells' load is households and land together.
+ZHIFU = Layout(
+    width_m=19_000,
+    height_m=8_600,
+    columns=23,
+    rows=11,
+    offices=12,
+    communities=149,
+    households=352_800,
+    cells=7_840,
+    reports=60_000,
+)
+PLANS = {"small": lambda: _SMALL, "demo": lambda: _DEMO, "zhifu": lambda: lay_out(ZHIFU)}

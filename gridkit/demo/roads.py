@@ -7,6 +7,7 @@ exhibition ground stay coarse.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -56,6 +57,9 @@ class Manner:
 MANNERS = {
     "old": Manner(6_200, 0.17, 0.22, 6.0, 45_000),
     "new": Manner(11_500, 0.09, 0.05, 4.0, 90_000, 36_000),
+    "estate": Manner(3_500, 0.14, 0.07, 3.0, 60_000, 26_000),
+    "village": Manner(3_400, 0.17, 0.22, 5.0, 90_000, 90_000),
+    "hill": Manner(260_000, 0.15, 0.2, 9.0, 0),
     "site": Manner(17_000, 0.12, 0.06, 3.0, 90_000),
     "works": Manner(30_000, 0.12, 0.04, 0.0, 70_000),
     "port": Manner(36_000, 0.15, 0.04, 0.0, 60_000),
@@ -76,7 +80,7 @@ class Blocks:
     superblock : dict of int to int
         Block → the face between main roads that it was cut from.
     compound : dict of int to str
-        Block → name of its compound (小区), where it is part of one.
+        Block → name of its compound (小区) or village, where it is part of one.
     """
 
     ground: PlanarMap
@@ -94,6 +98,7 @@ class _Names:
     roads: Iterator[str]
     lanes: Iterator[str]
     compounds: Iterator[str]
+    villages: Iterator[str]
 
 
 def draw_side_streets(ground: PlanarMap, rng: np.random.Generator) -> Blocks:
@@ -102,8 +107,11 @@ def draw_side_streets(ground: PlanarMap, rng: np.random.Generator) -> Blocks:
     free = [w for w in words.ROAD_WORDS if w not in taken]
     names = _Names(
         words.names_of(rng, free, ["", "东", "西", "南", "北"]),
-        words.names_of(rng, words.LANE_WORDS, ["巷", "里", "胡同", "南巷", "北巷"]),
-        words.names_of(rng, words.COMPOUND_WORDS, words.COMPOUND_KINDS),
+        words.names_of(
+            rng, words.LANE_WORDS, ["巷", "里", "胡同", "南巷", "北巷"], "{word}{n}{kind}"
+        ),
+        words.names_of(rng, words.COMPOUND_WORDS, words.COMPOUND_KINDS, "{word}{kind}{n}期"),
+        _village_names(),
     )
     blocks = Blocks(ground, {f: f for f in ground.faces})
     for start in list(ground.faces):
@@ -116,6 +124,12 @@ def draw_side_streets(ground: PlanarMap, rng: np.random.Generator) -> Blocks:
     return blocks
 
 
+def _village_names() -> Iterator[str]:
+    """Yield 王家村, 李家村, …, 王家庄, …, 大王家村, …: drawing lots would move the other names."""
+    for size, kind in itertools.product(("", "大", "小", "前", "后"), words.VILLAGE_KINDS):
+        yield from (f"{size}{surname}家{kind}" for surname in words.SURNAMES)
+
+
 def _divide(
     blocks: Blocks, face: int, manner: Manner, names: _Names, rng: np.random.Generator
 ) -> int | None:
@@ -123,7 +137,8 @@ def _divide(
     ground = blocks.ground
     area = ring_area(ground.ring(face))
     if area < manner.compound_m2 and face not in blocks.compound:
-        blocks.compound[face] = next(names.compounds)
+        village = ground.tags[face] == "village"
+        blocks.compound[face] = next(names.villages if village else names.compounds)
     if area < manner.block_m2 * (0.85 + 0.75 * rng.random()):
         return None
     chord = _chord(ground, face, manner, rng)

@@ -200,7 +200,8 @@ class Sites:
         """Return an address off the street: the compound's building, or the nearest street."""
         name = self._blocks.compound.get(block)
         if name:
-            return f"{name}{number}号楼" if number else f"{name}内"
+            house = "号" if self._blocks.ground.tags[block] == "village" else "号楼"
+            return f"{name}{number}{house}" if number else f"{name}内"
         return f"{self._street_of.get(block, '无名路')}{2 * number + 1}号"
 
     def _near_landmark(self) -> Spot:

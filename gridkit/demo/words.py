@@ -34,6 +34,13 @@ ROAD_WORDS = _words(
     "通达 顺达 宏达 兴达 鲁东 胶东 半岛 海峡 湾头 沙滩 礁石 贝壳 珊瑚 珍珠 海鸥 "
     "海燕 信鸽 白鹭 "
 )
+MAIN_WORDS = _words(
+    "解放 建设 人民 胜利 文化 青年 幸福 红旗 工业 迎宾 中心 环城 港城 凤凰 龙泉 玉泉 金山 银山 "
+    "石门 沙河 双桥 长青 卫国 爱民 振兴 腾飞 前进 跃进 朝阳 曙光 东升 西苑 祥云 北斗 明珠 彩虹 "
+)
+AVENUE_FIRST = tuple("福泰盛昌隆祥瑞锦宏永兴嘉德义礼仁清明华景云鸿凌启毓")
+AVENUE_SECOND = tuple("宁和安康源丰达庆荣春阳辉州桥门溪河台岭泉林园苑湖庭")
+OFFICE_WORDS = _words("南山 龙泉 凤凰 长青 西苑 迎宾 清泉 港城 望海 会展 文化 滨港 东升 开元")
 LANE_WORDS = _words(
     "东风 福禄 仁和 义和 同善 广仁 慈善 永福 长寿 太平 安乐 三元 四马 五福 六合 "
     "七星 八角 九如 十方 聚宝 招财 进德 修身 齐家 德胜 得利 鸿兴 恒兴 双兴 大兴 "
@@ -55,7 +62,9 @@ COMMUNITY_WORDS = _words(
     "海滨 渔港 灯塔 清泉 滨河 学府 书院 文化宫 迎宾 会展 港湾 扬帆 机床厂 纺织 槐荫 "
     "松林 柳林 桃园 梨园 南山 北马路 大马路 朝阳 永安 康乐 春晖 秋实 锦绣 阳光 "
 )
+VILLAGE_KINDS = tuple("村庄疃夼")
 SURNAMES = tuple("王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕")
+_NUMERALS = tuple("二三四五六七八九") + tuple("十" + n for n in "一二三四五六七八九")
 GIVEN = tuple("伟芳娜敏静丽强磊军洋勇艳杰娟涛明超霞平刚桂英华玉兰春梅海波建国红燕志鹏飞鑫雪婷慧宁")
 
 
@@ -64,12 +73,19 @@ def lot(rng: np.random.Generator, n: int) -> int:
     return int(rng.random() * n)
 
 
-def names_of(rng: np.random.Generator, words: list[str], kinds: list[str]) -> Iterator[str]:
-    """Yield names made of a word and a kind, each once, in a drawn order; numbered when used up."""
-    names = [word + kind for kind in kinds for word in words]
-    first = [names[i] for i in rng.permutation(len(words))]
-    rest = [names[len(words) + i] for i in rng.permutation(len(names) - len(words))]
-    yield from first
-    yield from rest
-    for n in range(2, 1000):
-        yield from (f"{name}{n}号" for name in names)
+def names_of(
+    rng: np.random.Generator,
+    words: list[str],
+    kinds: list[str],
+    again: str = "{word}{kind}{n}",
+) -> Iterator[str]:
+    """Yield names made of a word and a kind, each once, in a drawn order.
+
+    When they are used up they come again with 二, 三, … where the pattern `again` says.
+    """
+    pairs = [(word, kind) for kind in kinds for word in words]
+    first = [pairs[i] for i in rng.permutation(len(words))]
+    rest = [pairs[len(words) + i] for i in rng.permutation(len(pairs) - len(words))]
+    yield from (word + kind for word, kind in first + rest)
+    for n in _NUMERALS:
+        yield from (again.format(word=word, kind=kind, n=n) for word, kind in pairs)
