@@ -356,8 +356,9 @@ def _coast(draft: _Draft) -> tuple[tuple[Point, ...], ...]:
 def _offices(draft: _Draft) -> tuple[tuple[str, Point], ...]:
     """Return the street offices: a name and a place each, in rows over the whole district."""
     n = draft.layout.offices
-    wide = max(1, round((n * draft.layout.width_m / draft.layout.height_m) ** 0.5))
-    places = [((k % wide + 0.5) / wide, (k // wide + 0.5) / -(-n // wide)) for k in range(n)]
+    deep = max(1, round((n * draft.layout.height_m / draft.layout.width_m) ** 0.5))
+    wide = -(-n // deep)
+    places = [((k % wide + 0.5) / wide, (k // wide + 0.5) / deep) for k in range(n)]
     names = [word + "街道" for word in words.OFFICE_WORDS[:n]]
     return tuple((name, draft.bend.at(*place)) for name, place in zip(names, places, strict=True))
 

@@ -40,7 +40,8 @@ MAIN_WORDS = _words(
 )
 AVENUE_FIRST = tuple("福泰盛昌隆祥瑞锦宏永兴嘉德义礼仁清明华景云鸿凌启毓")
 AVENUE_SECOND = tuple("宁和安康源丰达庆荣春阳辉州桥门溪河台岭泉林园苑湖庭")
-OFFICE_WORDS = _words("南山 龙泉 凤凰 长青 西苑 迎宾 清泉 港城 望海 会展 文化 滨港 东升 开元")
+# From west to east, the inland ones first.
+OFFICE_WORDS = _words("西苑 龙泉 南山 凤凰 长青 东升 望海 会展 清泉 文化 滨港 港城")
 LANE_WORDS = _words(
     "东风 福禄 仁和 义和 同善 广仁 慈善 永福 长寿 太平 安乐 三元 四马 五福 六合 "
     "七星 八角 九如 十方 聚宝 招财 进德 修身 齐家 德胜 得利 鸿兴 恒兴 双兴 大兴 "
