@@ -126,7 +126,7 @@ def make_city(size: Size = "demo", *, seed: int = 0) -> City:
         ``small``: one street office with 5 communities, 4,800 households, about 700 reports.
         ``demo``: six street offices with 28 communities, 90,000 households, about 9,000 reports.
         ``zhifu``: after that district's figures, 12 street offices with 149 communities on some
-        180 km², more than 30,000 street blocks, 7,840 cells, 352,800 households, about 61,000
+        176 km², more than 30,000 street blocks, 7,840 cells, 352,800 households, about 61,000
         reports; takes half a minute.
     seed : int
         Another seed draws other side streets, people and problems on the same ground plan.
