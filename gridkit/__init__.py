@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     from .publishing.offline import save_map as save_map
     from .rules import Category as Category
     from .rules import Role as Role
+    from .rules import load_barriers as load_barriers
     from .rules import load_categories as load_categories
     from .rules import load_roles as load_roles
     from .rules import load_stage_limits as load_stage_limits
@@ -149,6 +150,7 @@ _HOMES = {
     "heat_map": "publishing.maps",
     "hex_cells": "division.lattice",
     "indicators": "evaluation.rates",
+    "load_barriers": "rules",
     "load_categories": "rules",
     "load_roles": "rules",
     "load_stage_limits": "rules",

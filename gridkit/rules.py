@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "Barrier",
     "Category",
     "Level",
     "Role",
+    "load_barriers",
     "load_categories",
     "load_levels",
     "load_roles",
@@ -80,6 +82,39 @@ class Role:
     standard: str
     incentive: str
     aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """A class of lines that divide land, such as primary roads or railways.
+
+    Attributes
+    ----------
+    code, zh, en : str
+    weight : int
+        How strongly such a line divides, 0–100; 0 never divides.
+    width_m : float
+        Usual width of the surface along one line, in metres.
+    link : bool
+        Slip roads: the land that they enclose belongs to the junction.
+    values : tuple of str
+        What a line's ``road_class`` may say to be of this class.
+
+    Examples
+    --------
+    >>> from gridkit import load_barriers
+    >>> railway = load_barriers()["railway"]
+    >>> railway.zh, railway.weight
+    ('铁路', 85)
+    """
+
+    code: str
+    zh: str
+    en: str
+    weight: int
+    width_m: float
+    link: bool
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -159,7 +194,7 @@ def _bad_numbers(rows: Sequence[Mapping[str, object]], name: str, key: str) -> l
             least=least,
         )
         for i, row in enumerate(rows)
-        for field, least in (("max_areas", 1), ("digits", 0))
+        for field, least in (("max_areas", 1), ("digits", 0), ("weight", 0), ("width_m", 0))
         if field in row and not _is_whole(row[field], least)
     ]
 
@@ -219,6 +254,42 @@ def load_roles(path: str | Path | None = None) -> dict[str, Role]:
             r.get("standard", ""),
             r.get("incentive", ""),
             tuple(r.get("aliases", ())),
+        )
+        for r in rows
+    }
+
+
+def load_barriers(path: str | Path | None = None) -> dict[str, Barrier]:
+    """Return the classes of lines that divide land, by code, as the file lists them.
+
+    Parameters
+    ----------
+    path : path, optional
+        A city's own TOML file; the default is ``standards/barriers.toml``.
+
+    Raises
+    ------
+    FileError, SchemaError
+        A field is missing, a number is no whole number from 0 on, or a code or a value is there twice.
+
+    Examples
+    --------
+    >>> from gridkit import load_barriers
+    >>> [b.code for b in load_barriers().values() if b.weight > 80]
+    ['motorway', 'river', 'railway']
+    """
+    rows = _toml(path, "barriers.toml", "barrier", ("code", "zh", "en", "weight", "values"))
+    values = [{"code": value} for row in rows for value in row["values"]]
+    raise_all(SchemaError, _repeated(values, str(path or "barriers.toml")))
+    return {
+        r["code"]: Barrier(
+            r["code"],
+            r["zh"],
+            r["en"],
+            r["weight"],
+            r.get("width_m", 0),
+            bool(r.get("link", False)),
+            tuple(r["values"]),
         )
         for r in rows
     }

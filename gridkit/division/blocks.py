@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import shapely
+import numpy as np
 
-from ..errors import GeometryError, OptionError
+from ..errors import OptionError, raise_all
 from ..messages import message
-from .faces import Absorption, absorb, assemble, land_faces
+from ..rules import load_barriers
+from .faces import absorb, assemble, edges_of, land_faces
+from .healing import sides_of, weak_faces
+from .streets import close_gaps, dividing_lines
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -50,7 +54,15 @@ class Blocks:
     unhealed: gpd.GeoDataFrame
 
 
-def street_blocks(district: District, *, min_area_m2: float = 500.0) -> Blocks:
+def street_blocks(
+    district: District,
+    *,
+    min_area_m2: float = 500.0,
+    min_width_m: float = 10.0,
+    gap_m: float = 5.0,
+    least_weight: float = 20.0,
+    barriers: Mapping[str, Barrier] | None = None,
+) -> Blocks:
     """Cut a district into street blocks that tile its communities without water.
 
     Street centre lines, community borders, the boundary and the water's edge are noded on a grid
@@ -93,41 +105,51 @@ def street_blocks(district: District, *, min_area_m2: float = 500.0) -> Blocks:
     >>> made.blocks[["block_id", "load"]].round(2).to_numpy().tolist()
     [['B00001', 1.0], ['B00002', 2.0]]
     """
-    if not min_area_m2 >= 0:
-        raise OptionError(
-            *message("division.negative_option", name="min_area_m2", value=min_area_m2)
-        )
-    faces = land_faces(district, _street_lines(district))
-    absorption = absorb(faces, min_area_m2=min_area_m2)
+    _check_options(min_area_m2=min_area_m2, min_width_m=min_width_m, gap_m=gap_m)
+    dividers = dividing_lines(
+        district, load_barriers() if barriers is None else barriers, least_weight=least_weight
+    )
+    links, rank = close_gaps(dividers, edges_of(district), gap_m=gap_m)
+    dividers = dataclasses.replace(
+        dividers,
+        lines=np.concatenate([dividers.lines, links]),
+        rank=np.concatenate([dividers.rank, rank]),
+    )
+    faces = land_faces(district, dividers.lines)
+    geoms = faces.geometry.to_numpy()
+    sides = sides_of(geoms, dividers)
+    kind, weak = weak_faces(
+        geoms, faces["area_m2"].to_numpy(), sides, dividers, min_width_m=min_width_m
+    )
+    absorption = absorb(faces, min_area_m2=min_area_m2, weak=weak, borders=_ease(sides, dividers))
     blocks = assemble(district, faces, absorption.host)
     codes = [c for c in ("community_code", "street_code") if c in blocks.columns]
     blocks.insert(0, "block_id", [f"B{n:05d}" for n in range(1, len(blocks) + 1)])
-    blocks = blocks[["block_id", *codes, "area_m2", "load", "geometry"]]
-    return Blocks(blocks, *_slivers(faces, absorption, blocks))
+    blocks = blocks[["block_id", *codes, "kind", "area_m2", "load", "geometry"]]
+    return Blocks(blocks, *_slivers(faces.assign(kind=kind), absorption, blocks))
+
+
+def _ease(sides, dividers):
+    """Return pairs of neighbours and how easily they merge: metres divided by the line's weight."""
+    weight = np.array([max(b.weight, 1) for b in dividers.classes] + [1])
+    inner = sides.left >= 0
+    i, j = sides.left[inner], sides.right[inner]
+    pair, which = np.unique(i * np.int64(i.max(initial=0) + j.max(initial=0) + 1) + j, return_inverse=True)
+    n = np.int64(i.max(initial=0) + j.max(initial=0) + 1)
+    ease = np.bincount(which, (sides.length_m / weight[sides.rank])[inner], len(pair))
+    return pair // n, pair % n, np.round(ease, 3)
+
+
+def _check_options(**options: float) -> None:
+    raise_all(OptionError, [message("division.negative_option", name=name, value=value) for name, value in options.items() if not value >= 0])
 
 
 def _slivers(
     faces: gpd.GeoDataFrame, absorption: Absorption, blocks: gpd.GeoDataFrame
 ) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
-    columns = ["block_id", "area_m2", "geometry"]
+    columns = ["kind", "block_id", "area_m2", "geometry"]
     names = blocks["block_id"].to_numpy()[absorption.host]
     merged = absorption.small & ~absorption.kept
     healed = faces.assign(block_id=names)[columns][merged].reset_index(drop=True)
     left = blocks["block_id"].isin(names[absorption.kept])
     return healed, blocks.loc[left, columns].reset_index(drop=True)
-
-
-def _street_lines(district: District) -> Geometries:
-    if district.streets is None or district.streets.empty:
-        raise GeometryError(*message("division.no_streets", name=district.name))
-    lines = district.streets.geometry.to_numpy()
-    near: Geometries = lines[shapely.intersects(district.boundary.geometry.iloc[0], lines)]
-    if not len(near):
-        there, here = (
-            ", ".join(f"{v:.0f}" for v in frame.total_bounds)
-            for frame in (district.streets, district.boundary)
-        )
-        raise GeometryError(
-            *message("division.streets_outside", name=district.name, there=there, here=here)
-        )
-    return near

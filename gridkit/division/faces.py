@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from ..intake.district import District
     from ..messages import Message
 
-__all__ = ["Absorption", "absorb", "assemble", "land_faces"]
+__all__ = ["Absorption", "absorb", "assemble", "edges_of", "land_faces"]
 
+LAND, WATER = "land", "water"
 M2_PER_LOAD = 10_000.0
 SLIVER_M = 0.1
 SLIVER_M2 = 1.0
@@ -41,9 +42,9 @@ class Absorption:
     host : ndarray of int, shape (n,)
         Number of the area that the face is now part of, 0 … k-1 in reading order.
     small : ndarray of bool, shape (n,)
-        The face was too small by itself.
+        The face was too weak to stand by itself.
     kept : ndarray of bool, shape (n,)
-        The face is part of an area that is still too small: it had no neighbour to join.
+        The face is part of an area that is weak still: it had no neighbour to join.
     """
 
     host: Ints
@@ -51,7 +52,7 @@ class Absorption:
     kept: npt.NDArray[np.bool_]
 
 
-def land_faces(district: District, lines: Geometries) -> gpd.GeoDataFrame:
+def land_faces(district: District, lines: Geometries, *, water: bool = False) -> gpd.GeoDataFrame:
     """Cut the land of a district (boundary without water) along lines.
 
     Parameters
@@ -59,50 +60,69 @@ def land_faces(district: District, lines: Geometries) -> gpd.GeoDataFrame:
     district : District
     lines : ndarray of LineString or MultiLineString
         In the CRS of the district; parts outside and dangling ends are dropped.
+    water : bool
+        Give faces for the water, too.
 
     Returns
     -------
     GeoDataFrame
-        Faces with ``area_m2`` (ellipsoidal) and, as far as the district knows them,
-        ``community_code`` and ``street_code``; sorted by inner point, west to east.
+        Faces with ``area_m2`` (ellipsoidal), ``kind`` (``land``, or what the layer water says)
+        and, as far as the district knows them, ``community_code`` and ``street_code``; sorted by
+        inner point, west to east.
 
     Raises
     ------
     GeometryError
         There is no land, or the communities overlap or leave land uncovered.
     """
-    rings = [district.boundary, district.communities, district.water]
-    layers = [shapely.boundary(r.geometry.to_numpy()) for r in rings if r is not None]
-    flat = shapely.force_2d(np.concatenate([*layers, lines]))
+    flat = shapely.force_2d(np.concatenate([edges_of(district), lines]))
     noded = shapely.union_all(flat, grid_size=GRID_M)
     geoms = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
     x, y = inner_points(geoms)
     order = np.lexsort((y, x))
-    geoms = geoms[order]
-    geoms = geoms[_on_land(district, x[order], y[order])]
-    if not len(geoms):
+    boundary = district.boundary.geometry.iloc[0]
+    shapely.prepare(boundary)
+    order = order[shapely.contains_xy(boundary, x[order], y[order])]
+    kind = _kinds(district, x[order], y[order])
+    if not (kind == LAND).any():
         raise GeometryError(*message("division.no_land", name=district.name))
-    faces = gpd.GeoDataFrame(geometry=geoms, crs=district.crs)
+    kept = water | (kind == LAND)
+    faces = gpd.GeoDataFrame({"kind": kind[kept]}, geometry=geoms[order[kept]], crs=district.crs)
     if district.communities is not None:
         codes = [c for c in ("community_code", "street_code") if c in district.communities.columns]
-        which = _communities_of(geoms, district.communities)
+        which = _communities_of(faces, district.communities)
         for code in codes:
             faces[code] = district.communities[code].to_numpy()[which]
     return faces.assign(area_m2=area_m2(faces.geometry))
 
 
-def _on_land(district: District, x: Floats, y: Floats) -> npt.NDArray[np.bool_]:
-    boundary = district.boundary.geometry.iloc[0]
-    shapely.prepare(boundary)
-    on_land = np.asarray(shapely.contains_xy(boundary, x, y))
-    if district.water is not None:
-        tree = shapely.STRtree(district.water.geometry.to_numpy())
-        on_land[tree.query(np.asarray(shapely.points(x, y)), predicate="intersects")[0]] = False
-    return on_land
+def edges_of(district: District) -> Geometries:
+    """Return the lines that always divide: boundary, community borders, the water's edge."""
+    rings = [district.boundary, district.communities, district.water]
+    layers = [shapely.boundary(r.geometry.to_numpy()) for r in rings if r is not None]
+    return shapely.get_parts(np.concatenate(layers))
 
 
-def _communities_of(geoms: Geometries, communities: gpd.GeoDataFrame) -> Ints:
+def _kinds(district: District, x: Floats, y: Floats) -> npt.NDArray[Any]:
+    """Return what lies at each point: land, or the kind of the water there."""
+    kind = np.full(len(x), LAND, dtype=object)
+    if district.water is None:
+        return kind
+    water = district.water
+    says = water["kind"] if "kind" in water.columns else water.geometry.isna()
+    names = says.where(says.notna() & says.astype(bool), WATER).astype(str).to_numpy()
+    tree = shapely.STRtree(water.geometry.to_numpy())
+    point, row = tree.query(np.asarray(shapely.points(x, y)), predicate="intersects")
+    # Where waters overlap the first name in the alphabet stands, whatever the order of the rows.
+    order = np.argsort(names[row], kind="stable")[::-1]
+    kind[point[order]] = names[row[order]]
+    return kind
+
+
+def _communities_of(faces: gpd.GeoDataFrame, communities: gpd.GeoDataFrame) -> Ints:
     """Return the row of `communities` for each face; raise when they do not tile the land."""
+    geoms: Geometries = faces.geometry.to_numpy()
+    land = (faces["kind"] == LAND).to_numpy()
     rank: Ints = np.argsort(communities["community_code"].to_numpy(), kind="stable")
     tree = shapely.STRtree(communities.geometry.to_numpy()[rank])
     points = shapely.point_on_surface(geoms)
@@ -110,8 +130,8 @@ def _communities_of(geoms: Geometries, communities: gpd.GeoDataFrame) -> Ints:
     order = np.lexsort((near, face))
     face, near, distance = face[order], near[order], distance[order]
     first = np.flatnonzero(np.diff(face, prepend=-1))
-    uncovered = geoms[face[first][distance[first] > 0]]
-    twice = np.unique(face[(np.diff(face, prepend=-1) == 0) & (distance == 0)])
+    uncovered = geoms[face[first][(distance[first] > 0) & land[face[first]]]]
+    twice = np.unique(face[(np.diff(face, prepend=-1) == 0) & (distance == 0) & land[face]])
     problems: list[Message] = []
     for key, found in (("uncovered", uncovered), ("overlap", geoms[twice])):
         places = _wide_parts(found)
@@ -142,34 +162,48 @@ def _wide_parts(geoms: Geometries) -> Geometries:
     return parts[shapely.area(parts) > SLIVER_M2]
 
 
-def absorb(faces: gpd.GeoDataFrame, *, min_area_m2: float) -> Absorption:
-    """Let each small face join the neighbour with the longest common border.
+def absorb(
+    faces: gpd.GeoDataFrame,
+    *,
+    min_area_m2: float,
+    weak: npt.NDArray[np.bool_] | None = None,
+    borders: tuple[Ints, Ints, Floats] | None = None,
+) -> Absorption:
+    """Let each weak face join the neighbour with the longest common border.
 
-    The smallest goes first; a face joins only inside its own community, and what it joined may be
-    small still and go on. Equal borders: the neighbour that comes first from the west.
+    The smallest goes first; a face joins only inside its own community and kind of land, and
+    what it joined may be weak still and go on. Equal borders: the neighbour that comes first from
+    the west.
 
     Parameters
     ----------
     faces : GeoDataFrame
         From `land_faces`.
     min_area_m2 : float
-        Faces below this area join a neighbour.
+        Faces below this area are weak.
+    weak : ndarray of bool, optional
+        Faces that are weak whatever their area, until they are part of one that is not.
+    borders : tuple of ndarray (i, j, length), optional
+        Pairs of neighbours, ``i < j``, and how much they have in common; by default the metres of
+        their border.
     """
     area = faces["area_m2"].to_numpy().copy()
-    small = area < min_area_m2
-    near = _neighbours_inside(faces)
+    strong = np.ones(len(faces), dtype=bool) if weak is None else ~weak
+    small = ~strong | (area < min_area_m2)
+    near = _neighbours_inside(faces, borders)
     root = np.arange(len(faces))
     queue = [(area[i], int(i)) for i in np.flatnonzero(small)]
     heapq.heapify(queue)
     while queue:
         size, i = heapq.heappop(queue)
-        if root[i] != i or size != area[i] or not near[i]:
+        if root[i] != i or size != area[i] or not near[i] or not (small[i] or size < min_area_m2):
             continue
         host = min(near[i], key=lambda j: (-near[i][j], j))
         _join(i, host, near)
         root[i] = host
         area[host] += area[i]
-        if area[host] < min_area_m2:
+        strong[host] |= strong[i]
+        if area[host] < min_area_m2 or not strong[host]:
             heapq.heappush(queue, (area[host], host))
     while (root[root] != root).any():
         root = root[root]
@@ -177,13 +211,15 @@ def absorb(faces: gpd.GeoDataFrame, *, min_area_m2: float) -> Absorption:
     order = reading_order(dissolve(faces.geometry.to_numpy(), number))
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    return Absorption(rank[number], small, area[root] < min_area_m2)
+    return Absorption(rank[number], small, (area[root] < min_area_m2) | ~strong[root])
 
 
-def _neighbours_inside(faces: gpd.GeoDataFrame) -> list[dict[int, float]]:
-    i, j, length = shared_borders(faces.geometry.to_numpy())
-    if "community_code" in faces.columns:
-        code = faces["community_code"].to_numpy()
+def _neighbours_inside(
+    faces: gpd.GeoDataFrame, borders: tuple[Ints, Ints, Floats] | None
+) -> list[dict[int, float]]:
+    i, j, length = shared_borders(faces.geometry.to_numpy()) if borders is None else borders
+    for column in faces.columns.intersection(["community_code", "kind"]):
+        code = faces[column].to_numpy()
         same = code[i] == code[j]
         i, j, length = i[same], j[same], length[same]
     near: list[dict[int, float]] = [{} for _ in range(len(faces))]

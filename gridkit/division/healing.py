@@ -1,0 +1,137 @@
+"""Which faces between streets are no land of their own, and where they belong.
+
+The strip between two carriageways, the island of a junction and the splinter where two lines run
+almost together are made by drawing streets as lines. They join a neighbour; each is told apart by
+shape and by the classes of the lines around it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from .neighbours import GRID_M
+
+if TYPE_CHECKING:
+    from .ordering import Floats, Geometries, Ints
+    from .streets import Dividers
+
+__all__ = ["Sides", "sides_of", "weak_faces"]
+
+ROUND = 0.88
+"""Polsby-Popper index from which a small face is a roundabout: a regular hexagon has 0.91."""
+
+ROUNDABOUT_M2 = 5_000.0
+JUNCTION_M2 = 20_000.0
+MOSTLY = 0.6
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Every segment of the borders of an exact coverage.
+
+    Attributes
+    ----------
+    left, right : ndarray of int, shape (m,)
+        The two areas of each segment, ``left < right``; ``left`` is -1 on the outer border.
+    length_m : ndarray of float, shape (m,)
+    xy : ndarray of float, shape (m, 4)
+        Both ends.
+    rank : ndarray of int, shape (m,)
+        Class of the heaviest dividing line along the segment; -1 where there is none.
+    """
+
+    left: Ints
+    right: Ints
+    length_m: Floats
+    xy: Floats
+    rank: Ints
+
+
+def sides_of(geoms: Geometries, dividers: Dividers) -> Sides:
+    """Return the segments of all borders, and the heaviest line along each.
+
+    Parameters
+    ----------
+    geoms : ndarray of Polygon
+        An exact coverage.
+    dividers : Dividers
+    """
+    rings, owner = shapely.get_rings(geoms, return_index=True)
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    inside = ring[1:] == ring[:-1]
+    a, b = xy[:-1][inside], xy[1:][inside]
+    owner = owner[ring[:-1][inside]]
+    turned = (a[:, 0] > b[:, 0]) | ((a[:, 0] == b[:, 0]) & (a[:, 1] > b[:, 1]))
+    a[turned], b[turned] = b[turned], a[turned]
+    order = np.lexsort((owner, b[:, 1], b[:, 0], a[:, 1], a[:, 0]))
+    ends, owner = np.hstack([a, b])[order], owner[order]
+    first = np.ones(len(ends), dtype=bool)
+    first[1:] = (ends[1:] != ends[:-1]).any(axis=1)
+    start = np.flatnonzero(first)
+    twice = np.diff(start, append=len(ends)) == 2
+    left = np.where(twice, owner[start], -1)
+    right = owner[start + twice]
+    ends = ends[start]
+    length = np.hypot(ends[:, 2] - ends[:, 0], ends[:, 3] - ends[:, 1])
+    return Sides(left, right, length, ends, _heaviest(ends, dividers))
+
+
+def _heaviest(ends: Floats, dividers: Dividers) -> Ints:
+    middle = np.asarray(shapely.points((ends[:, :2] + ends[:, 2:]) / 2))
+    tree = shapely.STRtree(dividers.lines)
+    # A line is moved by less than one step of the grid when it is noded.
+    segment, line = tree.query(middle, predicate="dwithin", distance=GRID_M)
+    rank = np.full(len(ends), -1, dtype=np.int64)
+    np.maximum.at(rank, segment, dividers.rank[line])
+    return rank
+
+
+def weak_faces(
+    geoms: Geometries, area: Floats, sides: Sides, dividers: Dividers, *, min_width_m: float
+) -> tuple[npt.NDArray[Any], Bools]:
+    """Return the kind of each face, were it to be merged, and whether its shape demands it.
+
+    A face is a strip when it is nowhere wider than `min_width_m` beyond the surfaces of the lines
+    around it; an island of a junction when it is round and small, or when mostly slip roads
+    surround it.
+
+    Returns
+    -------
+    kind : ndarray of str, shape (n,)
+        ``dual_carriageway``, ``junction`` or ``sliver``.
+    weak : ndarray of bool, shape (n,)
+    """
+    road = np.array([b.width_m for b in dividers.classes] + [0.0])[sides.rank]
+    link = np.array([b.link for b in dividers.classes] + [False])[sides.rank]
+    n = len(geoms)
+    around = _sum(sides, np.ones(len(road)), n)
+    paved = _sum(sides, road, n) / around
+    thin = _narrower(geoms, around, min_width_m + paved)
+    linked = _sum(sides, link.astype(float), n) > MOSTLY * around
+    round_ = (4 * np.pi * area > ROUND * around**2) & (area < ROUNDABOUT_M2)
+    island = round_ | (linked & (area < JUNCTION_M2))
+    onroad = _sum(sides, (road > 0).astype(float), n) > MOSTLY * around
+    kind = np.where(island, "junction", np.where(thin & onroad, "dual_carriageway", "sliver"))
+    return kind, thin | island
+
+
+def _sum(sides: Sides, share: Floats, n: int) -> Floats:
+    metres = sides.length_m * share
+    both = np.bincount(sides.right, metres, n)
+    inner = sides.left >= 0
+    return np.asarray(both + np.bincount(sides.left[inner], metres[inner], n))
+
+
+def _narrower(geoms: Geometries, around: Floats, width: Floats) -> Bools:
+    """Tell which faces are nowhere wider than `width`."""
+    # A strip of that width has at most half its perimeter times the width as its area.
+    thin: Bools = shapely.area(geoms) < width * around / 2
+    thin[thin] = shapely.is_empty(shapely.buffer(geoms[thin], -width[thin] / 2))
+    return thin
