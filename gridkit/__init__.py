@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from .evaluation.rates import percent as percent
     from .intake.district import District as District
     from .intake.district import district_of as district_of
+    from .intake.district import district_of_streets as district_of_streets
     from .intake.district import read_cells as read_cells
     from .intake.district import read_district as read_district
     from .intake.reports import Intake as Intake
@@ -139,6 +140,7 @@ _HOMES = {
     "density": "evaluation.heat",
     "district_of": "intake.district",
     "divide": "division.drafting",
+    "district_of_streets": "intake.district",
     "explain": "location.reasons",
     "file_cases": "casework.cases",
     "follow": "division.lineage",

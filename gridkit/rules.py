@@ -95,8 +95,8 @@ class Barrier:
         How strongly such a line divides, 0–100; 0 never divides.
     width_m : float
         Usual width of the surface along one line, in metres.
-    link : bool
-        Slip roads: the land that they enclose belongs to the junction.
+    express : bool
+        Motorways and slip roads: land that lies mostly between such belongs to the road.
     values : tuple of str
         What a line's ``road_class`` may say to be of this class.
 
@@ -113,7 +113,7 @@ class Barrier:
     en: str
     weight: int
     width_m: float
-    link: bool
+    express: bool
     values: tuple[str, ...]
 
 
@@ -270,13 +270,13 @@ def load_barriers(path: str | Path | None = None) -> dict[str, Barrier]:
     Raises
     ------
     FileError, SchemaError
-        A field is missing, a number is no whole number from 0 on, or a code or a value is there twice.
+        A field is missing, a number is no whole number from 0 on, a code or value is repeated.
 
     Examples
     --------
     >>> from gridkit import load_barriers
-    >>> [b.code for b in load_barriers().values() if b.weight > 80]
-    ['motorway', 'river', 'railway']
+    >>> [b.code for b in load_barriers().values() if b.weight > 87]
+    ['community', 'motorway', 'river']
     """
     rows = _toml(path, "barriers.toml", "barrier", ("code", "zh", "en", "weight", "values"))
     values = [{"code": value} for row in rows for value in row["values"]]
@@ -288,7 +288,7 @@ def load_barriers(path: str | Path | None = None) -> dict[str, Barrier]:
             r["en"],
             r["weight"],
             r.get("width_m", 0),
-            bool(r.get("link", False)),
+            bool(r.get("express", False)),
             tuple(r["values"]),
         )
         for r in rows

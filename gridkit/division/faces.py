@@ -208,7 +208,7 @@ def absorb(
     while (root[root] != root).any():
         root = root[root]
     number: Ints = np.unique(root, return_inverse=True)[1]
-    order = reading_order(dissolve(faces.geometry.to_numpy(), number))
+    order = reading_order(dissolve(faces.geometry.to_numpy(), number, exact=True))
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     return Absorption(rank[number], small, (area[root] < min_area_m2) | ~strong[root])
@@ -252,7 +252,7 @@ def assemble(district: District, faces: gpd.GeoDataFrame, host: Ints) -> gpd.Geo
     """
     first = np.unique(host, return_index=True)[1]
     areas = faces.iloc[first].reset_index(drop=True)
-    areas = areas.set_geometry(dissolve(faces.geometry.to_numpy(), host), crs=faces.crs)
+    areas = areas.set_geometry(dissolve(faces.geometry.to_numpy(), host, exact=True), crs=faces.crs)
     areas["area_m2"] = area_m2(areas.geometry)
     areas["load"] = _loads(district, areas)
     return areas

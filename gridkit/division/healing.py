@@ -17,6 +17,8 @@ import shapely
 from .neighbours import GRID_M
 
 if TYPE_CHECKING:
+    import geopandas as gpd
+
     from .ordering import Floats, Geometries, Ints
     from .streets import Dividers
 
@@ -28,6 +30,11 @@ ROUND = 0.88
 ROUNDABOUT_M2 = 5_000.0
 JUNCTION_M2 = 20_000.0
 MOSTLY = 0.6
+CORRIDOR = 3
+"""How many times wider a strip may be where motorways and slip roads are mostly around it."""
+LONG = 28.8
+"""Squared perimeter over area from which a face is long: a rectangle of 5 to 1."""
+
 
 Bools = npt.NDArray[np.bool_]
 
@@ -54,15 +61,17 @@ class Sides:
     rank: Ints
 
 
-def sides_of(geoms: Geometries, dividers: Dividers) -> Sides:
+def sides_of(faces: gpd.GeoDataFrame, dividers: Dividers) -> Sides:
     """Return the segments of all borders, and the heaviest line along each.
 
     Parameters
     ----------
-    geoms : ndarray of Polygon
-        An exact coverage.
+    faces : GeoDataFrame
+        From `land_faces`. Borders of communities and of water count as lines of the classes
+        ``community`` and ``water``, where there are such.
     dividers : Dividers
     """
+    geoms = faces.geometry.to_numpy()
     rings, owner = shapely.get_rings(geoms, return_index=True)
     xy, ring = shapely.get_coordinates(rings, return_index=True)
     inside = ring[1:] == ring[:-1]
@@ -80,7 +89,14 @@ def sides_of(geoms: Geometries, dividers: Dividers) -> Sides:
     right = owner[start + twice]
     ends = ends[start]
     length = np.hypot(ends[:, 2] - ends[:, 0], ends[:, 3] - ends[:, 1])
-    return Sides(left, right, length, ends, _heaviest(ends, dividers))
+    rank = _heaviest(ends, dividers)
+    code_rank = {b.code: k for k, b in enumerate(dividers.classes)}
+    for column, code in (("community_code", "community"), ("kind", "water")):
+        if column in faces.columns and code in code_rank:
+            value = faces[column].to_numpy()
+            differs = (left >= 0) & (value[left] != value[right])
+            rank[differs] = np.maximum(rank[differs], code_rank[code])
+    return Sides(left, right, length, ends, rank)
 
 
 def _heaviest(ends: Floats, dividers: Dividers) -> Ints:
@@ -94,13 +110,14 @@ def _heaviest(ends: Floats, dividers: Dividers) -> Ints:
 
 
 def weak_faces(
-    geoms: Geometries, area: Floats, sides: Sides, dividers: Dividers, *, min_width_m: float
+    faces: gpd.GeoDataFrame, sides: Sides, dividers: Dividers, *, min_width_m: float
 ) -> tuple[npt.NDArray[Any], Bools]:
     """Return the kind of each face, were it to be merged, and whether its shape demands it.
 
     A face is a strip when it is nowhere wider than `min_width_m` beyond the surfaces of the lines
-    around it; an island of a junction when it is round and small, or when mostly slip roads
-    surround it.
+    around it (three times as wide between motorways and slip roads), and an island of a junction
+    when it is round and small, or lies mostly between motorways and slip roads. With
+    `min_width_m` 0 no shape demands anything.
 
     Returns
     -------
@@ -109,17 +126,20 @@ def weak_faces(
     weak : ndarray of bool, shape (n,)
     """
     road = np.array([b.width_m for b in dividers.classes] + [0.0])[sides.rank]
-    link = np.array([b.link for b in dividers.classes] + [False])[sides.rank]
-    n = len(geoms)
+    express = np.array([b.express for b in dividers.classes] + [False])[sides.rank]
+    geoms, n = faces.geometry.to_numpy(), len(faces)
+    area = shapely.area(geoms)
     around = _sum(sides, np.ones(len(road)), n)
     paved = _sum(sides, road, n) / around
-    thin = _narrower(geoms, around, min_width_m + paved)
-    linked = _sum(sides, link.astype(float), n) > MOSTLY * around
+    between = _sum(sides, express.astype(float), n) > MOSTLY * around
+    thin = _narrower(geoms, around, np.where(between, CORRIDOR, 1) * min_width_m + paved)
     round_ = (4 * np.pi * area > ROUND * around**2) & (area < ROUNDABOUT_M2)
-    island = round_ | (linked & (area < JUNCTION_M2))
+    island = round_ | (between & (area < JUNCTION_M2))
     onroad = _sum(sides, (road > 0).astype(float), n) > MOSTLY * around
-    kind = np.where(island, "junction", np.where(thin & onroad, "dual_carriageway", "sliver"))
-    return kind, thin | island
+    long_ = around**2 > LONG * area
+    kinds = ["dual_carriageway", "junction"]
+    kind = np.select([onroad & thin & long_, onroad & (island | ~long_)], kinds, "sliver")
+    return kind, (thin | island) & (min_width_m > 0)
 
 
 def _sum(sides: Sides, share: Floats, n: int) -> Floats:

@@ -85,7 +85,8 @@ def dissolve(geoms: Geometries, labels: Ints, *, exact: bool | None = None) -> G
     labels : ndarray of int, shape (n,)
         0 … k-1, each at least once.
     exact : bool, optional
-        What `is_exact` says of the areas, where that is known.
+        What `is_exact` says of the areas, where that is known. Faces of noded lines are exact,
+        although a splinter among them looks like a gap.
     """
     if exact is None:
         exact = is_exact(geoms)

@@ -1,13 +1,14 @@
-"""From street lines as a map has them to the lines that divide land: classes, weights, short gaps."""
+"""From street lines as a map has them to lines that divide land: classes, weights, gaps."""
 
 from __future__ import annotations
 
+import re
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import shapely
 
 from ..errors import GeometryError, GridkitWarning
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..intake.district import District
     from ..rules import Barrier
-    from .ordering import Floats, Geometries, Ints
+    from .ordering import Geometries, Ints
 
 __all__ = ["Dividers", "close_gaps", "dividing_lines"]
 
@@ -98,26 +99,28 @@ def dividing_lines(
 
 
 def _ranks(streets: gpd.GeoDataFrame, classes: tuple[Barrier, ...], name: str) -> Ints:
-    rank_of = {value: rank for rank, b in enumerate(classes) for value in (*b.values, b.code)}
-    fallback = rank_of.get(UNKNOWN, len(classes) - 1)
+    """Return the position in `classes` of each line's class; warn of values nobody knows."""
+    known = {value: rank for rank, b in enumerate(classes) for value in (b.code, *b.values)}
+    fallback = known.get(UNKNOWN, len(classes) - 1)
     if "road_class" not in streets.columns:
         return np.full(len(streets), fallback)
-    # Merged ways of one street may list several values; the first is the map's own choice.
-    written = streets["road_class"].astype("str").str.strip(" []'\"").str.split(r"['\"]?[,;]").str[0]
-    empty = streets["road_class"].isna() | written.isin(["", "None", "nan", "<NA>"])
-    found = written.map(rank_of)
-    strange = found.isna() & ~empty
+    values, which = np.unique(streets["road_class"].fillna("").astype(str), return_inverse=True)
+    # Ways that a program joined list several values; the first is that of the longest way.
+    first = [re.split("[,;]", value)[0].strip(" []'\"") for value in values]
+    rank = np.array([known.get(value, -1 if value else fallback) for value in first])[which]
+    strange = rank < 0
     if strange.any():
-        counts = written[strange].value_counts().sort_index().sort_values(
-            ascending=False, kind="stable"
-        )
-        values = ", ".join(f"{value} ({n})" for value, n in counts.head(5).items())
-        text = message("division.unknown_classes", name=name, n=int(strange.sum()), values=values)
+        counts = Counter(np.array(first)[which[strange]].tolist())
+        most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:5]
+        met = ", ".join(f"{value} ({n})" for value, n in most)
+        text = message("division.unknown_classes", name=name, n=int(strange.sum()), values=met)
         warnings.warn(GridkitWarning(*text), stacklevel=4)
-    return np.asarray(found.fillna(fallback).astype(np.int64))
+    return np.where(strange, fallback, rank)
 
 
-def close_gaps(dividers: Dividers, edges: Geometries, *, gap_m: float) -> tuple[Geometries, Ints]:
+def close_gaps(
+    district: District, dividers: Dividers, edges: Geometries, *, gap_m: float
+) -> tuple[Geometries, Ints]:
     """Return short lines from dead ends to what they narrowly miss, and each one's class.
 
     A dead end is an end of a line that touches no other line. It is led to the nearest other line
@@ -125,6 +128,8 @@ def close_gaps(dividers: Dividers, edges: Geometries, *, gap_m: float) -> tuple[
 
     Parameters
     ----------
+    district : District
+        Ends outside its boundary stay as they are.
     dividers : Dividers
     edges : ndarray of LineString
         Other lines that divide: boundary, community borders, the water's edge.
@@ -132,6 +137,10 @@ def close_gaps(dividers: Dividers, edges: Geometries, *, gap_m: float) -> tuple[
         Longest gap to close; 0 closes none.
     """
     own, ends = _single_ends(dividers.lines)
+    boundary = district.boundary.geometry.iloc[0]
+    shapely.prepare(boundary)
+    here = shapely.intersects(boundary, ends)
+    own, ends = own[here], ends[here]
     lines = np.concatenate([dividers.lines, edges])
     end, other = shapely.STRtree(lines).query(ends, predicate="dwithin", distance=gap_m)
     keep = other != own[end]

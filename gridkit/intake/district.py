@@ -15,6 +15,7 @@ from ..errors import FileError, GeometryError, SchemaError, raise_all
 from ..messages import message
 from ..tables import CELLS, COMMUNITIES, first_few
 from .columns import code_text, match_columns, rename_columns
+from .osm import CLASSES, is_osm, read_osm
 from .vector import (
     layer_names,
     read_vector,
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
 
     from ..messages import Message
 
-__all__ = ["District", "district_of", "read_cells", "read_district"]
+__all__ = ["District", "district_of", "district_of_streets", "read_cells", "read_district"]
 
 POLYGONS = ("Polygon", "MultiPolygon")
 LINES = ("LineString", "MultiLineString")
+NODING_M = 0.01
 LAYERS = {"communities": POLYGONS, "streets": LINES, "water": POLYGONS, "buildings": POLYGONS}
 
 
@@ -119,15 +121,19 @@ def read_district(
 
     A GeoPackage has the layers ``boundary`` and, as far as there are any, ``communities``,
     ``streets``, ``water`` and ``buildings``. A file with one layer is taken as communities where
-    it has a ``community_code``, and as the boundary otherwise; the boundary is then the union of
-    all its rows.
+    it has a ``community_code``, as the streets where it has lines only, and as the boundary
+    otherwise; the boundary is then the union of all its rows. An OpenStreetMap extract gives
+    streets, water and buildings. Without boundary and communities the boundary is what the
+    streets enclose, as in `district_of_streets`.
 
     Parameters
     ----------
     path : path
-        GeoPackage, GeoJSON, Shapefile, FlatGeobuf or GeoParquet.
+        GeoPackage, GeoJSON, Shapefile, FlatGeobuf, GeoParquet, or OpenStreetMap's ``.osm.pbf``
+        or ``.osm``.
     streets : path, optional
-        A file with the street centre lines, in place of a layer of `path`.
+        A file with the street centre lines, in place of a layer of `path`; of an OpenStreetMap
+        extract the streets only.
     crs : anything pyproj understands, optional
         The projected CRS to work in. By default the boundary's own when that is in metres,
         else the one that `suggest_crs` names.
@@ -169,9 +175,12 @@ def read_district(
     """
     layers = {name: (path, frame) for name, frame in _layers_of(path).items()}
     if streets is not None:
-        layers["streets"] = (streets, read_vector(streets))
+        lines = read_osm(streets).get("streets") if is_osm(streets) else read_vector(streets)
+        if lines is None:
+            raise GeometryError(*message("intake.empty_layer", what=str(streets)))
+        layers["streets"] = (streets, lines)
     _require_sound(layers)
-    main = layers["boundary" if "boundary" in layers else "communities"]
+    main = next(layers[n] for n in ("boundary", "communities", "streets") if n in layers)
     first = to_metres(main[1], what=str(main[0]), crs=crs, datum=datum)
     if datum is None:
         warn_of_wgs84(main[1], what=str(main[0]))
@@ -183,12 +192,19 @@ def read_district(
     prepared = {name: _PREPARE.get(name, _as_is)(frame) for name, frame in ready.items()}
     if "communities" in prepared:
         COMMUNITIES.check(prepared["communities"], source=str(path))
-    return District(
-        name=_name_of(boundary, Path(path).stem), boundary=_dissolved(boundary), **prepared
-    )
+    name = Path(path).name.split(".")[0]
+    if main[1] is layers.get("streets", ("", None))[1]:
+        outline = district_of_streets(boundary, name=name).boundary
+        return District(name=name, boundary=outline, **prepared)
+    return District(name=_name_of(boundary, name), boundary=_dissolved(boundary), **prepared)
 
 
 def _layers_of(path: str | Path) -> dict[str, gpd.GeoDataFrame]:
+    if is_osm(path):
+        layers = read_osm(path)
+        if "streets" not in layers:
+            raise GeometryError(*message("intake.empty_layer", what=f"{path}: streets"))
+        return layers
     names = layer_names(path)
     if "boundary" in names:
         return {n: read_vector(path, layer=n) for n in ("boundary", *LAYERS) if n in names}
@@ -199,6 +215,8 @@ def _layers_of(path: str | Path) -> dict[str, gpd.GeoDataFrame]:
             )
         )
     only = read_vector(path)
+    if len(only) and only.geom_type.isin(LINES).all():
+        return {"streets": only}
     return {"communities" if "community_code" in only.columns else "boundary": only}
 
 
@@ -259,7 +277,9 @@ def _communities(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 def _streets(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     if "road_class" not in frame.columns:
-        classes = frame["highway"] if "highway" in frame.columns else pd.NA
+        tags = frame[frame.columns.intersection(list(CLASSES))]
+        tags = tags[[c for c in CLASSES if c in tags.columns]]
+        classes = tags.bfill(axis=1).iloc[:, 0] if len(tags.columns) else pd.NA
         frame = frame.assign(road_class=classes)
     if "bridge" not in frame.columns:
         return frame.assign(bridge=False)
@@ -420,3 +440,54 @@ def district_of(cells: gpd.GeoDataFrame, *, name: str = "") -> District:
     require_shapes(cells.geometry, what=what, kinds=POLYGONS)
     union = shapely.union_all(cells.geometry.to_numpy())
     return District(name=name, boundary=gpd.GeoDataFrame(geometry=[union], crs=cells.crs))
+
+
+def district_of_streets(streets: gpd.GeoDataFrame, *, name: str = "") -> District:
+    """Return the district that streets enclose: all land with streets all around it.
+
+    The boundary runs along the outermost streets. Of a network in several parts the largest
+    counts; dead ends that lead out of it, and streets beyond, stay in the layer and divide nothing.
+
+    Parameters
+    ----------
+    streets : GeoDataFrame
+        Lines in a projected CRS in metres.
+    name : str
+
+    Returns
+    -------
+    District
+        Boundary and streets.
+
+    Raises
+    ------
+    GeometryError
+        No streets, a shape is missing, invalid or no line, or no land is enclosed.
+    CRSError
+        No CRS, or not in metres.
+
+    Examples
+    --------
+    >>> import geopandas as gpd
+    >>> from shapely.geometry import LineString
+    >>> from gridkit.intake.district import district_of_streets
+    >>> ring = LineString([(0, 0), (900, 0), (900, 400), (0, 400), (0, 0)])
+    >>> way_out = LineString([(900, 200), (5000, 200)])
+    >>> streets = gpd.GeoDataFrame(geometry=[ring, way_out], crs=4549)
+    >>> float(district_of_streets(streets).boundary.area.iloc[0])
+    360000.0
+    """
+    what = name or "streets"
+    require_metres(streets, what=what)
+    if streets.empty:
+        raise GeometryError(*message("intake.empty_layer", what=what))
+    require_shapes(streets.geometry, what=what, kinds=LINES)
+    lines = shapely.force_2d(streets.geometry.to_numpy())
+    noded = shapely.get_parts(shapely.union_all(lines, grid_size=NODING_M))
+    faces = shapely.get_parts(shapely.polygonize(noded))
+    if not len(faces):
+        raise GeometryError(*message("intake.nothing_enclosed", what=what))
+    parts = shapely.get_parts(shapely.coverage_union_all(faces))
+    outlines = gpd.GeoSeries(shapely.polygons(shapely.get_exterior_ring(parts)), crs=streets.crs)
+    boundary = gpd.GeoDataFrame(geometry=[outlines[outlines.area.argmax()]], crs=streets.crs)
+    return District(name=name, boundary=boundary, streets=streets)

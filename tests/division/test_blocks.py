@@ -98,7 +98,7 @@ def test_strip_between_carriageways_joins_the_longer_border(make, look):
     host = made.blocks.set_index("block_id").geometry[made.healed["block_id"].iloc[0]]
     assert shapely.equals(host, make.place(box(0, 0, 102, 200)))
     look.assert_tiles(made.blocks, look.land(town))
-    assert len(street_blocks(town, min_area_m2=0).blocks) == 4
+    assert len(street_blocks(town, min_area_m2=0, min_width_m=0).blocks) == 4
 
 
 @pytest.mark.parametrize("x", [50, 150, 249])

@@ -1,0 +1,126 @@
+"""OpenStreetMap extracts: the layers of a district from its ways and areas."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import pandas as pd
+import pyogrio
+import shapely
+
+from ..errors import GridkitWarning
+from ..files import require_file
+from ..messages import message
+from .vector import unreadable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["is_osm", "read_osm"]
+
+CLASSES = ("highway", "railway", "waterway", "barrier")
+"""Tags that say what a line is, strongest first: rails in a street leave it a street."""
+
+UNDER = ("railway", "waterway")
+WATER = {
+    "natural": ("water",),
+    "waterway": ("riverbank", "dock"),
+    "landuse": ("reservoir", "basin"),
+}
+
+
+def is_osm(path: str | Path) -> bool:
+    """Tell whether a file's name says that it is an OpenStreetMap extract."""
+    return str(path).lower().endswith((".osm", ".osm.pbf"))
+
+
+def read_osm(path: str | Path) -> dict[str, gpd.GeoDataFrame]:
+    """Return the layers ``streets``, ``water`` and ``buildings`` of an extract, as far as met.
+
+    Streets are all ways with a tag highway, railway, waterway or barrier; ``road_class`` holds
+    its value. Railways and watercourses in tunnels divide nothing and are left out.
+
+    Parameters
+    ----------
+    path : path
+        ``.osm.pbf`` or ``.osm``.
+
+    Raises
+    ------
+    FileError
+        There is no such file, or it cannot be read.
+
+    Warns
+    -----
+    GridkitWarning
+        Areas whose rings do not close, as at the rim of an extract, are left out; areas that
+        cross themselves are untangled. Both are counted.
+    """
+    file = require_file(path)
+    lines, areas = (_read(file, layer) for layer in ("lines", "multipolygons"))
+    layers = {"streets": _streets(lines), **_areas(areas, str(path))}
+    return {name: frame for name, frame in layers.items() if len(frame)}
+
+
+def _read(path: Path, layer: str) -> gpd.GeoDataFrame:
+    try:
+        # GDAL tells every ring that does not close; they are counted in one warning below.
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+            return pyogrio.read_dataframe(path, layer=layer, on_invalid="ignore")
+    except (
+        pyogrio.errors.DataSourceError,
+        pyogrio.errors.DataLayerError,
+        pyogrio.errors.FeatureError,
+    ) as error:
+        raise unreadable(path, error) from error
+
+
+def _streets(lines: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    tags = pd.DataFrame({key: _tag(lines, key) for key in CLASSES})
+    under = _tag(lines, "tunnel").notna()
+    tags.loc[under, list(UNDER)] = None
+    streets = gpd.GeoDataFrame(
+        {
+            "road_class": tags.bfill(axis=1)[CLASSES[0]],
+            "name": lines["name"],
+            "bridge": _tag(lines, "bridge"),
+        },
+        geometry=lines.geometry,
+        crs=lines.crs,
+    )
+    # A way between two nodes on one spot is no line, and every later reader would refuse it.
+    real = streets["road_class"].notna() & streets.geometry.is_valid
+    return streets[real].reset_index(drop=True)
+
+
+def _areas(areas: gpd.GeoDataFrame, path: str) -> dict[str, gpd.GeoDataFrame]:
+    wet = pd.Series(data=False, index=areas.index)
+    for key, values in WATER.items():
+        wet |= _tag(areas, key).isin(values)
+    built = _tag(areas, "building").notna() & ~wet
+    wanted = areas[wet | built]
+    lost = ~wanted.geom_type.isin(["Polygon", "MultiPolygon"]).to_numpy()
+    tangled = ~lost & ~wanted.geometry.is_valid.to_numpy()
+    if lost.any() or tangled.any():
+        text = message("intake.osm_areas", path=path, lost=lost.sum(), tangled=tangled.sum())
+        warnings.warn(GridkitWarning(*text), stacklevel=4)
+    shapes = wanted.geometry.to_numpy()[~lost]
+    sound = wanted[~lost].set_geometry(
+        shapely.make_valid(shapes, method="structure", keep_collapsed=False), crs=areas.crs
+    )
+    kind = _tag(sound, "water").fillna("water")
+    frames = {
+        "water": sound.assign(kind=kind)[wet[sound.index]],
+        "buildings": sound.assign(use=_tag(sound, "building"))[built[sound.index]],
+    }
+    columns = {"water": ["kind", "name", "geometry"], "buildings": ["use", "name", "geometry"]}
+    return {n: f[columns[n]].reset_index(drop=True) for n, f in frames.items()}
+
+
+def _tag(frame: gpd.GeoDataFrame, key: str) -> pd.Series[str]:
+    """Return a tag of each row, whether it has a column of its own or stands among the others."""
+    others = frame["other_tags"].astype("str").str.extract(f'"{key}"=>"([^"]*)"', expand=False)
+    found: pd.Series[str] = frame[key].astype("str") if key in frame.columns else others
+    return found.fillna(others)
