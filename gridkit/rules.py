@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "LEAST_WEIGHT",
     "Barrier",
     "Category",
     "Level",
@@ -31,6 +32,9 @@ __all__ = [
     "load_roles",
     "load_stage_limits",
 ]
+
+LEAST_WEIGHT = 20.0
+"""Lines of lighter classes divide no land unless asked to: paths, fences, service roads."""
 
 CaseKind = Literal["component", "event"]
 

@@ -294,6 +294,7 @@ BLOCKS = Table(
         _GEOMETRY,
         _COMMUNITY_CODE,
         _STREET_CODE,
+        _text("kind", "用地", "land, or what the layer water says"),
         Column("area_m2", "number", "面积（平方米）", "ellipsoidal area, m²"),
         Column("load", "number", "工作量", "households by default"),
     ),

@@ -13,7 +13,7 @@ import shapely
 
 from ..errors import OptionError, raise_all
 from ..messages import message
-from ..rules import load_barriers
+from ..rules import LEAST_WEIGHT, load_barriers
 from .alignment import warn_of_shift
 from .faces import LAND, absorb, assemble, edges_of, land_faces
 from .healing import Sides, sides_of, weak_faces
@@ -77,7 +77,7 @@ def street_blocks(
     min_area_m2: float = 500.0,
     min_width_m: float = 10.0,
     gap_m: float = 5.0,
-    least_weight: float = 20.0,
+    least_weight: float = LEAST_WEIGHT,
     barriers: Mapping[str, Barrier] | None = None,
     water: Water = "leave_out",
 ) -> Blocks:
@@ -222,6 +222,7 @@ def _merged(
 
 def _closed(links: Geometries, blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return the closed gaps that came to lie between two blocks; others changed nothing."""
+    links = links[shapely.length(links) > GRID_M]
     middle = shapely.line_interpolate_point(links, 0.5, normalized=True)
     tree = shapely.STRtree(blocks.geometry.to_numpy())
     link, block = tree.query(middle, predicate="dwithin", distance=GRID_M)

@@ -147,10 +147,11 @@ def close_gaps(
     end, other = end[keep], other[keep]
     gap = shapely.distance(ends[end], lines[other])
     reached = np.zeros(len(ends), dtype=bool)
-    reached[end[gap <= GRID_M]] = True
+    # What is not exactly on a line may be rounded away from it: even a millimetre counts.
+    reached[end[gap == 0]] = True
     open_ = ~reached[end]
     end, other, gap = end[open_], other[open_], gap[open_]
-    stub = shapely.length(lines[own[end]]) <= 2 * gap_m
+    stub = (shapely.length(lines[own[end]]) <= 2 * gap_m) & (gap > GRID_M)
     stub[stub] = shapely.intersects(lines[own[end[stub]]], lines[other[stub]])
     end, other, gap = end[~stub], other[~stub], gap[~stub]
     links = shapely.shortest_line(ends[end], lines[other])

@@ -13,6 +13,7 @@ import shapely
 from ..crs import require_metres, same_crs
 from ..errors import FileError, GeometryError, SchemaError, raise_all
 from ..messages import message
+from ..rules import LEAST_WEIGHT, load_barriers
 from ..tables import CELLS, COMMUNITIES, first_few
 from .columns import code_text, match_columns, rename_columns
 from .osm import CLASSES, is_osm, read_osm
@@ -177,7 +178,7 @@ def read_district(
     if streets is not None:
         lines = read_osm(streets).get("streets") if is_osm(streets) else read_vector(streets)
         if lines is None:
-            raise GeometryError(*message("intake.empty_layer", what=str(streets)))
+            raise GeometryError(*message("intake.no_lines", what=streets))
         layers["streets"] = (streets, lines)
     _require_sound(layers)
     main = next(layers[n] for n in ("boundary", "communities", "streets") if n in layers)
@@ -194,7 +195,7 @@ def read_district(
         COMMUNITIES.check(prepared["communities"], source=str(path))
     name = Path(path).name.split(".")[0]
     if main[1] is layers.get("streets", ("", None))[1]:
-        outline = district_of_streets(boundary, name=name).boundary
+        outline = district_of_streets(prepared["streets"], name=name).boundary
         return District(name=name, boundary=outline, **prepared)
     return District(name=_name_of(boundary, name), boundary=_dissolved(boundary), **prepared)
 
@@ -203,7 +204,7 @@ def _layers_of(path: str | Path) -> dict[str, gpd.GeoDataFrame]:
     if is_osm(path):
         layers = read_osm(path)
         if "streets" not in layers:
-            raise GeometryError(*message("intake.empty_layer", what=f"{path}: streets"))
+            raise GeometryError(*message("intake.no_lines", what=path))
         return layers
     names = layer_names(path)
     if "boundary" in names:
@@ -445,13 +446,14 @@ def district_of(cells: gpd.GeoDataFrame, *, name: str = "") -> District:
 def district_of_streets(streets: gpd.GeoDataFrame, *, name: str = "") -> District:
     """Return the district that streets enclose: all land with streets all around it.
 
-    The boundary runs along the outermost streets. Of a network in several parts the largest
-    counts; dead ends that lead out of it, and streets beyond, stay in the layer and divide nothing.
+    The boundary runs along the outermost streets; paths, fences and the like, which divide no
+    land, are none. Of a network in several parts the largest counts; dead ends that lead out of
+    it, and streets beyond, stay in the layer and divide nothing.
 
     Parameters
     ----------
     streets : GeoDataFrame
-        Lines in a projected CRS in metres.
+        Lines in a projected CRS in metres; ``road_class`` as in `street_blocks`.
     name : str
 
     Returns
@@ -480,9 +482,14 @@ def district_of_streets(streets: gpd.GeoDataFrame, *, name: str = "") -> Distric
     what = name or "streets"
     require_metres(streets, what=what)
     if streets.empty:
-        raise GeometryError(*message("intake.empty_layer", what=what))
+        raise GeometryError(*message("intake.no_lines", what=what))
     require_shapes(streets.geometry, what=what, kinds=LINES)
-    lines = shapely.force_2d(streets.geometry.to_numpy())
+    light = [b for b in load_barriers().values() if b.weight < LEAST_WEIGHT]
+    values = {value for barrier in light for value in (barrier.code, *barrier.values)}  # noqa: PD011
+    heavy = streets
+    if "road_class" in streets.columns:
+        heavy = streets[~streets["road_class"].isin(values)]
+    lines = shapely.force_2d(heavy.geometry.to_numpy())
     noded = shapely.get_parts(shapely.union_all(lines, grid_size=NODING_M))
     faces = shapely.get_parts(shapely.polygonize(noded))
     if not len(faces):

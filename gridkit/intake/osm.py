@@ -6,10 +6,12 @@ import warnings
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyogrio
 import shapely
 
+from ..crs import area_m2
 from ..errors import GridkitWarning
 from ..files import require_file
 from ..messages import message
@@ -24,6 +26,9 @@ CLASSES = ("highway", "railway", "waterway", "barrier")
 """Tags that say what a line is, strongest first: rails in a street leave it a street."""
 
 UNDER = ("railway", "waterway")
+LEAST_WATER_M2 = 500.0
+"""Fountains and ponds below this, by themselves, are part of the land around them."""
+
 WATER = {
     "natural": ("water",),
     "waterway": ("riverbank", "dock"),
@@ -101,22 +106,30 @@ def _areas(areas: gpd.GeoDataFrame, path: str) -> dict[str, gpd.GeoDataFrame]:
         wet |= _tag(areas, key).isin(values)
     built = _tag(areas, "building").notna() & ~wet
     wanted = areas[wet | built]
-    lost = ~wanted.geom_type.isin(["Polygon", "MultiPolygon"]).to_numpy()
-    tangled = ~lost & ~wanted.geometry.is_valid.to_numpy()
-    if lost.any() or tangled.any():
-        text = message("intake.osm_areas", path=path, lost=lost.sum(), tangled=tangled.sum())
+    polygons = wanted[wanted.geom_type.isin(["Polygon", "MultiPolygon"])]
+    shapes = polygons.geometry.to_numpy()
+    mended = shapely.make_valid(shapes, method="structure", keep_collapsed=False)
+    whole = ~shapely.is_empty(mended)
+    lost, tangled = len(wanted) - whole.sum(), (whole & ~shapely.is_valid(shapes)).sum()
+    if lost or tangled:
+        text = message("intake.osm_areas", path=path, lost=lost, tangled=tangled)
         warnings.warn(GridkitWarning(*text), stacklevel=4)
-    shapes = wanted.geometry.to_numpy()[~lost]
-    sound = wanted[~lost].set_geometry(
-        shapely.make_valid(shapes, method="structure", keep_collapsed=False), crs=areas.crs
-    )
+    sound = polygons.set_geometry(mended, crs=areas.crs)[whole]
     kind = _tag(sound, "water").fillna("water")
     frames = {
-        "water": sound.assign(kind=kind)[wet[sound.index]],
+        "water": _bodies(sound.assign(kind=kind)[wet[sound.index]]),
         "buildings": sound.assign(use=_tag(sound, "building"))[built[sound.index]],
     }
     columns = {"water": ["kind", "name", "geometry"], "buildings": ["use", "name", "geometry"]}
     return {n: f[columns[n]].reset_index(drop=True) for n, f in frames.items()}
+
+
+def _bodies(water: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Leave out small waters that touch no other."""
+    shapes = water.geometry.to_numpy()
+    one, other = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    joined = np.bincount(one[one != other], minlength=len(shapes)) > 0
+    return water[joined | (area_m2(water.geometry) >= LEAST_WATER_M2)]
 
 
 def _tag(frame: gpd.GeoDataFrame, key: str) -> pd.Series[str]:
