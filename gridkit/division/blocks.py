@@ -100,8 +100,9 @@ def street_blocks(
         Smallest area, in m², of a block; 0 judges by shape alone.
     min_width_m : float, default 10.0
         Land that is nowhere wider than this, beyond the surfaces of the roads around it, is a
-        strip and no block; islands of junctions are told by their form and by slip roads. 0
-        judges by area alone.
+        strip and no block: half as wide again where it is long, three times as wide between
+        motorways. Islands of junctions are told by their form and by slip roads. 0 judges by
+        area alone.
     gap_m : float, default 5.0
         Longest gap between a dead end and another line, in metres, that is closed.
     least_weight : float, default 20.0

@@ -253,7 +253,7 @@ def assemble(district: District, faces: gpd.GeoDataFrame, host: Ints) -> gpd.Geo
     first = np.unique(host, return_index=True)[1]
     areas = faces.iloc[first].reset_index(drop=True)
     areas = areas.set_geometry(dissolve(faces.geometry.to_numpy(), host, exact=True), crs=faces.crs)
-    areas["area_m2"] = area_m2(areas.geometry)
+    areas["area_m2"] = np.bincount(host, faces["area_m2"])
     areas["load"] = _loads(district, areas)
     return areas
 

@@ -30,8 +30,8 @@ ROUND = 0.88
 ROUNDABOUT_M2 = 5_000.0
 JUNCTION_M2 = 20_000.0
 MOSTLY = 0.6
-CORRIDOR = 3
-"""How many times wider a strip may be where motorways and slip roads are mostly around it."""
+CORRIDOR, STRIP = 3.0, 1.5
+"""How many times wider land may be and yet be none, between motorways, and where it is long."""
 LONG = 28.8
 """Squared perimeter over area from which a face is long: a rectangle of 5 to 1."""
 
@@ -115,9 +115,10 @@ def weak_faces(
     """Return the kind of each face, were it to be merged, and whether its shape demands it.
 
     A face is a strip when it is nowhere wider than `min_width_m` beyond the surfaces of the lines
-    around it (three times as wide between motorways and slip roads), and an island of a junction
-    when it is round and small, or lies mostly between motorways and slip roads. With
-    `min_width_m` 0 no shape demands anything.
+    around it: half as wide again where it is long, three times as wide where it lies mostly
+    between motorways and slip roads. It is an island of a junction when it is round and small, or
+    small and mostly between motorways and slip roads. With `min_width_m` 0 no shape demands
+    anything.
 
     Returns
     -------
@@ -132,11 +133,12 @@ def weak_faces(
     around = _sum(sides, np.ones(len(road)), n)
     paved = _sum(sides, road, n) / around
     between = _sum(sides, express.astype(float), n) > MOSTLY * around
-    thin = _narrower(geoms, around, np.where(between, CORRIDOR, 1) * min_width_m + paved)
+    long_ = around**2 > LONG * area
+    wider = np.select([between, long_], [CORRIDOR, STRIP], 1.0)
+    thin = _narrower(geoms, around, wider * min_width_m + paved)
     round_ = (4 * np.pi * area > ROUND * around**2) & (area < ROUNDABOUT_M2)
     island = round_ | (between & (area < JUNCTION_M2))
     onroad = _sum(sides, (road > 0).astype(float), n) > MOSTLY * around
-    long_ = around**2 > LONG * area
     kinds = ["dual_carriageway", "junction"]
     kind = np.select([onroad & thin & long_, onroad & (island | ~long_)], kinds, "sliver")
     return kind, (thin | island) & (min_width_m > 0)

@@ -144,7 +144,7 @@ def test_classes_of_barriers_are_checked(tmp_path):
 # --- what is healed -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("y", [212.0, 216.0])
+@pytest.mark.parametrize("y", [219.0, 224.0])
 def test_dual_carriageways_become_one_border(make, look, y):
     streets = [CROSS[0], [(-5, y), (605, y)], CROSS[1]]
     town = with_classes(
