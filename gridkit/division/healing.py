@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Sides", "sides_of", "weak_faces"]
 
-ROUND = 0.88
-"""Polsby-Popper index from which a small face is a roundabout: a regular hexagon has 0.91."""
+ROUND = 0.93
+"""Polsby-Popper index from which a small face is a roundabout: a regular octagon has 0.948."""
 
 ROUNDABOUT_M2 = 5_000.0
 JUNCTION_M2 = 20_000.0

@@ -174,6 +174,14 @@ def test_roundabout_belongs_to_a_block(make, look):
     look.assert_tiles(made.blocks, look.land(town))
 
 
+def test_a_square_with_rounded_corners_is_no_roundabout(make):
+    plaza = box(280, 180, 320, 220).buffer(10).exterior
+    streets = [plaza.coords, [(-5, 200), (270, 200)], [(330, 200), (605, 200)]]
+    made = street_blocks(make.district(box(0, 0, 600, 400), streets=streets))
+    assert made.healed.empty
+    assert len(made.blocks) == 3
+
+
 def test_land_between_slip_roads_belongs_to_the_junction(make, look):
     streets = [*CROSS, [(300, 260), (320, 230), (360, 200)], [(300, 270), (340, 250), (370, 200)]]
     town = with_classes(
