@@ -16,7 +16,7 @@ from ..messages import message
 from ..rules import LEAST_WEIGHT, load_barriers
 from ..tables import CELLS, COMMUNITIES, first_few
 from .columns import code_text, match_columns, rename_columns
-from .osm import CLASSES, is_osm, read_osm
+from .osm import CLASSES, is_osm, osm_streets, read_osm
 from .vector import (
     layer_names,
     read_vector,
@@ -160,7 +160,8 @@ def read_district(
     Warns
     -----
     GridkitWarning
-        The file says WGS84, lies in China, and no `datum` confirms it.
+        The file says WGS84, lies in China, and no `datum` confirms it; OpenStreetMap's is WGS84.
+        Areas of an extract that do not close or cross themselves.
 
     Examples
     --------
@@ -176,14 +177,14 @@ def read_district(
     """
     layers = {name: (path, frame) for name, frame in _layers_of(path).items()}
     if streets is not None:
-        lines = read_osm(streets).get("streets") if is_osm(streets) else read_vector(streets)
-        if lines is None:
+        lines = osm_streets(streets) if is_osm(streets) else read_vector(streets)
+        if lines.empty:
             raise GeometryError(*message("intake.no_lines", what=streets))
         layers["streets"] = (streets, lines)
     _require_sound(layers)
     main = next(layers[n] for n in ("boundary", "communities", "streets") if n in layers)
     first = to_metres(main[1], what=str(main[0]), crs=crs, datum=datum)
-    if datum is None:
+    if datum is None and not is_osm(main[0]):
         warn_of_wgs84(main[1], what=str(main[0]))
     ready = {
         name: to_metres(frame, what=f"{file}: {name}", crs=first.crs, datum=datum)

@@ -20,7 +20,7 @@ from .vector import unreadable
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["is_osm", "read_osm"]
+__all__ = ["CLASSES", "is_osm", "osm_streets", "read_osm"]
 
 CLASSES = ("highway", "railway", "waterway", "barrier")
 """Tags that say what a line is, strongest first: rails in a street leave it a street."""
@@ -44,9 +44,6 @@ def is_osm(path: str | Path) -> bool:
 def read_osm(path: str | Path) -> dict[str, gpd.GeoDataFrame]:
     """Return the layers ``streets``, ``water`` and ``buildings`` of an extract, as far as met.
 
-    Streets are all ways with a tag highway, railway, waterway or barrier; ``road_class`` holds
-    its value. Railways and watercourses in tunnels divide nothing and are left out.
-
     Parameters
     ----------
     path : path
@@ -63,17 +60,34 @@ def read_osm(path: str | Path) -> dict[str, gpd.GeoDataFrame]:
         Areas whose rings do not close, as at the rim of an extract, are left out; areas that
         cross themselves are untangled. Both are counted.
     """
-    file = require_file(path)
-    lines, areas = (_read(file, layer) for layer in ("lines", "multipolygons"))
-    layers = {"streets": _streets(lines), **_areas(areas, str(path))}
+    layers = {"streets": osm_streets(path), **_areas(_read(path, "multipolygons"), str(path))}
     return {name: frame for name, frame in layers.items() if len(frame)}
 
 
-def _read(path: Path, layer: str) -> gpd.GeoDataFrame:
+def osm_streets(path: str | Path) -> gpd.GeoDataFrame:
+    """Return the lines of an extract that may divide land: ``road_class``, ``name``, ``bridge``.
+
+    They are all ways with a tag highway, railway, waterway or barrier; ``road_class`` holds its
+    value. Railways and watercourses in tunnels divide nothing and are left out.
+
+    Parameters
+    ----------
+    path : path
+        ``.osm.pbf`` or ``.osm``.
+
+    Raises
+    ------
+    FileError
+        There is no such file, or it cannot be read.
+    """
+    return _streets(_read(path, "lines"))
+
+
+def _read(path: str | Path, layer: str) -> gpd.GeoDataFrame:
     try:
         # GDAL tells every ring that does not close; they are counted in one warning below.
         with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
-            return pyogrio.read_dataframe(path, layer=layer, on_invalid="ignore")
+            return pyogrio.read_dataframe(require_file(path), layer=layer, on_invalid="ignore")
     except (
         pyogrio.errors.DataSourceError,
         pyogrio.errors.DataLayerError,

@@ -30,11 +30,11 @@ WAYS = [
 ]
 
 
-def write(folder, ways=WAYS, name="town.osm"):
+def write(folder, ways=WAYS, name="town.osm", *, east=0.0, south=0.0):
     ids = {node: i for i, node in enumerate(NODES, 1)}
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', '<osm version="0.6">']
     lines += [
-        f'<node id="{ids[node]}" version="1" lat="{lat}" lon="{lon}"/>'
+        f'<node id="{ids[node]}" version="1" lat="{lat - south}" lon="{lon + east}"/>'
         for node, (lon, lat) in NODES.items()
     ]
     for number, (nodes, tags) in enumerate(ways, 100):
@@ -82,12 +82,19 @@ def test_a_district_from_an_extract_alone(tmp_path):
     assert made.blocks.geometry.interiors.map(len).sum() == 1
 
 
+def test_an_extract_in_china_is_wgs84_for_sure(tmp_path):
+    """Warnings are errors here, and other files that say WGS84 there get one."""
+    ways = [("abcda", {"highway": "primary"}), ("bd", {"highway": "residential"})]
+    district = gk.read_district(write(tmp_path, ways, east=96.5, south=22.6))
+    assert district.crs.to_epsg() == 4549
+    assert len(gk.street_blocks(district).blocks) == 2
+
+
 def test_streets_of_an_extract_for_a_given_boundary(tmp_path):
     boundary = gpd.GeoDataFrame(geometry=[box(24.898, 60.099, 24.908, 60.104)], crs=4326)
     boundary.to_file(tmp_path / "district.geojson")
     path = write(tmp_path)
-    with pytest.warns(gk.GridkitWarning, match="untangled"):
-        district = gk.read_district(tmp_path / "district.geojson", streets=path)
+    district = gk.read_district(tmp_path / "district.geojson", streets=path)
     assert len(district.streets) == 5
     assert district.water is None
     assert district.streets.crs == district.boundary.crs
@@ -114,6 +121,10 @@ def test_a_file_of_lines_is_a_district(tmp_path, suffix):
 def test_an_extract_without_streets(tmp_path):
     with pytest.raises(gk.GeometryError, match="no lines"):
         gk.read_district(write(tmp_path, [("abcda", {"building": "yes"})]))
+    boundary = gpd.GeoDataFrame(geometry=[box(24.898, 60.099, 24.908, 60.104)], crs=4326)
+    boundary.to_file(tmp_path / "district.geojson")
+    with pytest.raises(gk.GeometryError, match="no lines"):
+        gk.read_district(tmp_path / "district.geojson", streets=tmp_path / "town.osm")
     with pytest.raises(gk.GeometryError, match="enclose no land"):
         gk.read_district(write(tmp_path, [("abc", {"highway": "primary"})], "open.osm"))
 
