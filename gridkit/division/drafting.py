@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["divide"]
 
-SPLIT_SHARE = 0.9
-"""Share of a cell's load above which a block is split: whole blocks then still make even cells."""
-
 FREE_PREFIX = "G"
 """Codes of a district without communities are G001, G002, …"""
 
@@ -41,6 +38,7 @@ def divide(
     per_cell: float | None = None,
     area_m2: float | None = None,
     into: int | None = None,
+    split_above: float = 0.2,
     compactness: float = 0.3,
     min_area_m2: float = 500.0,
     seed: int = 0,
@@ -49,8 +47,8 @@ def divide(
 ) -> gpd.GeoDataFrame:
     """Divide a district into management cells: bounded by streets, even, numbered, certified.
 
-    What the streets enclose is a block (`street_blocks`); blocks above 0.9 of a cell's load are
-    cut between their buildings (`split_blocks`); neighbouring blocks of one community make a cell
+    What the streets enclose is a block (`street_blocks`); blocks heavy for a cell are cut between
+    their buildings (`split_blocks`); neighbouring blocks and parts of one community make a cell
     (`group`); cells get their codes (`number_cells`) and are checked by every rule (`check_cells`).
 
     Parameters
@@ -66,6 +64,9 @@ def divide(
         Area of a cell, such as 10,000: short for ``target="area"`` and `per_cell`.
     into : int, optional
         Number of cells. Give one of `per_cell`, `area_m2` and `into`.
+    split_above : float, default 0.2
+        Share of a cell's load above which a block is cut. With 1 nearly all borders run along
+        streets; with less, cells are more even.
     compactness : float, default 0.3
         From 0 (even load, whatever the shape) to 1 (short outlines, whatever the load).
     min_area_m2 : float, default 500
@@ -110,6 +111,8 @@ def divide(
     """
     require_lang(lang)
     wish = _wish(district, target, per_cell, area_m2, into)
+    if not split_above > 0:
+        raise OptionError(*message("division.not_positive", name="split_above", value=split_above))
     say_so = _Speaker(progress, lang)
     blocks = street_blocks(district, min_area_m2=min_area_m2).blocks
     say_so("division.stage_blocks", n=len(blocks))
@@ -118,7 +121,7 @@ def divide(
     goal = wish.per_cell if wish.into is None else float(blocks["load"].sum()) / wish.into
     split = split_blocks(
         blocks,
-        max_load=SPLIT_SHARE * goal,
+        max_load=split_above * goal,
         buildings=district.buildings,
         by=None if wish.by_area else "households",
         min_area_m2=min_area_m2,

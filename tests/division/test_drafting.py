@@ -59,6 +59,21 @@ def test_every_way_to_ask_gives_a_sound_grid(small, wish):
     assert cells["load"].std() / cells["load"].mean() < 0.25
 
 
+def test_borders_keep_to_streets_or_cells_are_even(small):
+    """The knob trades one for the other."""
+    streets = small.streets.union_all().buffer(1.0)
+    spread, along = [], []
+    for share in (1.0, 0.2):
+        cells = gk.divide(small, into=16, split_above=share)
+        laws(cells, small)
+        mean = cells.groupby("community_code")["load"].transform("mean")
+        spread.append((cells["load"] / mean - 1).std())
+        borders = cells.boundary.union_all().intersection(small.boundary.buffer(-5).iloc[0])
+        along.append(borders.intersection(streets).length / borders.length)
+    assert spread[1] < spread[0]
+    assert along[1] < along[0]
+
+
 def test_blocks_are_split_where_cells_are_small_and_no_building_is_cut(small):
     with pytest.warns(gk.GridkitWarning, match="stay heavier"):
         cells = gk.divide(small, per_cell=60)
@@ -110,6 +125,7 @@ def test_heavy_blocks_are_told(small):
         ({"into": 2}, gk.OptionError, "the least is 5"),
         ({"into": 100_000}, gk.OptionError, "100000"),
         ({"per_cell": 300, "lang": "fr"}, gk.OptionError, "fr"),
+        ({"per_cell": 300, "split_above": 0}, gk.OptionError, "split_above=0"),
     ],
 )
 def test_bad_wishes_are_named(small, wish, error, words):
