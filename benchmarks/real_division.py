@@ -63,7 +63,11 @@ def divide(district: gk.District) -> Result:
     clock["raw"] = time.process_time()
     made = gk.street_blocks(district)
     clock["blocks"] = time.process_time()
-    cells = gk.group(made.blocks, into=max(len(made.blocks) // PER_CELL, 1), within=None)
+    into = max(len(made.blocks) // PER_CELL, 1)
+    heavy = 0.5 * made.blocks["load"].sum() / into
+    split = gk.split_blocks(made.blocks, max_load=heavy, buildings=district.buildings)
+    clock["split"] = time.process_time()
+    cells = gk.group(split.blocks.drop(columns="part_of"), into=into, within=None)
     cells = gk.number_cells(cells, prefix="C", digits=5)
     clock["cells"] = time.process_time()
     findings = gk.check_cells(cells, district, lang="en")
@@ -75,11 +79,12 @@ def divide(district: gk.District) -> Result:
 
 def faults(result: Result) -> list[str]:
     blocks, kept = result.made.blocks, result.made.unhealed["block_id"]
-    slivers = blocks[(blocks["area_m2"] < SLIVER_M2) & ~blocks["block_id"].isin(kept)]
+    slivers = blocks[blocks["area_m2"] < SLIVER_M2]
     found = [f"sliver {row.block_id}: {row.area_m2:.0f} m²" for row in slivers.itertuples()]
+    found += [f"unhealed {name}" for name in kept]
     if set(blocks.geom_type) != {"Polygon"}:
         found.append("blocks in several pieces")
-    if not shapely.coverage_is_valid(blocks.geometry.to_numpy()):
+    if not shapely.coverage_is_valid(blocks.geometry.to_numpy(), gap_width=0.05):
         found.append("blocks do not share their vertices")
     bad = result.findings[result.findings["rule"].isin(FAULTS)]
     bad = bad[bad["severity"].isin(["error", "warning"])]

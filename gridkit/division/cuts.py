@@ -17,8 +17,17 @@ __all__ = ["Axis", "Footprints", "axis_of", "cut_along", "free_place", "place_by
 WALL_M = 0.5
 """How far a cut stays from a building where there is room."""
 
-TOUCH_M = 1e-6
-"""How near an edge a cut's end lies that is on it."""
+JOIN_M = 2e-4
+"""Ends of two cuts that are so near are one."""
+
+TOUCH_M, ASIDE = 3e-4, 0.2
+"""How far a cut's end lies from an edge that it is on: the edge may have moved by `JOIN_M`.
+
+And no more than so much of its distance to the ends of the edge: else it is on another edge.
+"""
+
+CLEAR_M, SHIFT_M, SHIFTS = 0.01, 0.03, 6
+"""A cut passes no vertex nearer than that: it is moved aside so far, so often at most."""
 
 STEPS = 12
 FARAWAY = 1e9
@@ -201,6 +210,7 @@ def cut_along(areas: Geometries, axis: Axis, place: Floats) -> tuple[Geometries,
     done : ndarray of bool, shape (n,)
         Nothing is cut elsewhere.
     """
+    place = _clear_of_vertices(areas, axis, place)
     across = np.column_stack([-axis.along[:, 1], axis.along[:, 0]]) * (axis.half_m + 1)[:, None]
     middle = axis.centre + axis.along * place[:, None]
     lines = shapely.linestrings(np.stack([middle - across, middle + across], axis=1))
@@ -225,6 +235,19 @@ def cut_along(areas: Geometries, axis: Axis, place: Floats) -> tuple[Geometries,
     return one, rest, done
 
 
+def _clear_of_vertices(areas: Geometries, axis: Axis, place: Floats) -> Floats:
+    """Move places a few centimetres, now ahead, now back, until the line passes no vertex."""
+    xy, row = shapely.get_coordinates(areas, return_index=True)
+    vertex = axis.places(row, xy)
+    moved = place.copy()
+    for k in range(1, SHIFTS + 1):
+        close = np.unique(row[np.abs(vertex - moved[row]) < CLEAR_M])
+        if not len(close):
+            break
+        moved[close] = place[close] + (SHIFT_M * ((k + 1) // 2)) * (1 if k % 2 else -1)
+    return moved
+
+
 def _one_off(
     pieces: Geometries, area: shapely.Geometry
 ) -> tuple[bool, shapely.Geometry, shapely.Geometry]:
@@ -235,6 +258,39 @@ def _one_off(
         if isinstance(rest, shapely.Polygon):
             return True, pieces[k], rest
     return False, area, area
+
+
+def joined_ends(parts: Geometries, areas: Geometries) -> tuple[Geometries, Floats]:
+    """Let cut ends that are one but for rounding be one: those of two cuts that meet in a border.
+
+    Parameters
+    ----------
+    parts : ndarray of Polygon, shape (n,)
+        What areas were cut into.
+    areas : ndarray of Polygon
+
+    Returns
+    -------
+    parts : ndarray of Polygon, shape (n,)
+    ends : ndarray of float, shape (m, 2)
+        The vertices of the parts that the areas do not have.
+    """
+    # A complex number a vertex, to compare both coordinates at once.
+    old, new = (shapely.get_coordinates(g).view(np.complex128).ravel() for g in (areas, parts))
+    ends = np.setdiff1d(new, old)
+    if not len(ends):
+        return parts, np.zeros((0, 2))
+    places = np.asarray(shapely.points(ends.real, ends.imag))
+    one, other = shapely.STRtree(places).query(places, predicate="dwithin", distance=JOIN_M)
+    first = np.arange(len(ends))
+    np.minimum.at(first, one, other)
+    while (first[first] != first).any():
+        first = first[first]
+    at = np.minimum(np.searchsorted(ends, new), len(ends) - 1)
+    moved = np.where(ends[at] == new, ends[first[at]], new)
+    joined = shapely.set_coordinates(parts.copy(), np.column_stack([moved.real, moved.imag]))
+    kept = np.unique(ends[first])
+    return joined, np.column_stack([kept.real, kept.imag])
 
 
 def with_ends(areas: Geometries, points: Floats) -> Geometries:
@@ -254,7 +310,8 @@ def with_ends(areas: Geometries, points: Floats) -> Geometries:
     edges = np.asarray(shapely.linestrings(np.stack([xy[starts], xy[starts + 1]], axis=1)))
     point, edge = shapely.STRtree(edges).query(places, predicate="dwithin", distance=TOUCH_M)
     a, b, p = xy[starts[edge]], xy[starts[edge] + 1], points[point]
-    inner = (p != a).any(axis=1) & (p != b).any(axis=1)
+    to_end = np.minimum(np.hypot(*(p - a).T), np.hypot(*(p - b).T))
+    inner = shapely.distance(edges[edge], places[point]) < ASIDE * to_end
     at, p = starts[edge][inner], p[inner]
     order = np.lexsort((np.hypot(*(p - xy[at]).T), at))
     at, p = at[order] + 1, p[order]

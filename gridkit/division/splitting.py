@@ -13,7 +13,15 @@ from ..crs import area_m2, same_crs
 from ..errors import GeometryError, OptionError, SchemaError, raise_all
 from ..messages import Message, message
 from ..tables import BLOCKS, first_few
-from .cuts import Footprints, axis_of, cut_along, free_place, place_by_area, with_ends
+from .cuts import (
+    Footprints,
+    axis_of,
+    cut_along,
+    free_place,
+    joined_ends,
+    place_by_area,
+    with_ends,
+)
 from .ordering import Floats, Geometries, Ints, reading_order, require_areas, weights_of
 
 if TYPE_CHECKING:
@@ -107,7 +115,7 @@ def split_blocks(
     SchemaError
         A column is missing, a load is empty or negative, a ``block_id`` is missing or stands twice.
     GeometryError
-        A block is no sound single polygon.
+        A block is no sound single polygon, or has cut ends that rounding tears apart.
     CRSError
         No CRS in metres, or two.
 
@@ -302,7 +310,12 @@ def _result(blocks: gpd.GeoDataFrame, parts: _Parts, max_load: float, whole: Fla
     cut = count[block] > 1
     geoms = parts.geoms[order]
     if cut.any():
-        geoms = with_ends(geoms, _new_vertices(geoms[cut], blocks.geometry.to_numpy()))
+        geoms[cut], ends = joined_ends(geoms[cut], blocks.geometry.to_numpy())
+        geoms = with_ends(geoms, ends)
+        torn = np.unique(block[~shapely.is_valid(geoms)])
+        if len(torn):
+            names = ", ".join(blocks["block_id"].iloc[torn[:5]])
+            raise GeometryError(*message("division.not_cut", n=len(torn), blocks=names))
     table = blocks.iloc[block].reset_index(drop=True).set_geometry(geoms, crs=blocks.crs)
     ids = table["block_id"].astype("str")
     nth = np.arange(len(block)) - (np.cumsum(count) - count)[block] + 1
@@ -315,12 +328,3 @@ def _result(blocks: gpd.GeoDataFrame, parts: _Parts, max_load: float, whole: Fla
     uncut = table.loc[heavy, ["block_id", "load", "geometry"]].reset_index(drop=True)
     uncut.insert(2, "reason", np.where(whole[block[heavy]], *REASONS))
     return Split(table, uncut)
-
-
-def _new_vertices(parts: Geometries, blocks: Geometries) -> Floats:
-    """Return the vertices of parts that the blocks do not have."""
-    old, new = (
-        shapely.get_coordinates(geoms).view(np.complex128).ravel() for geoms in (blocks, parts)
-    )
-    fresh = np.setdiff1d(new, old)
-    return np.column_stack([fresh.real, fresh.imag])

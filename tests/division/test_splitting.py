@@ -139,6 +139,19 @@ def test_neighbours_get_the_ends_of_cuts():
     assert split.blocks["part_of"].isna().tolist() == [False, False, True, True]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_ends_of_cuts_that_meet_but_for_rounding_are_one(seed):
+    """Halves of even load are cut at one place of their common border, from both sides."""
+    rng = np.random.default_rng(seed)
+    angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    far = 1000 + 150 * np.sin(3 * angle + seed) + rng.uniform(0, 40, 60)
+    land = Polygon(np.column_stack([far * np.cos(angle), far * np.sin(angle)]) * 1.0123456)
+    blocks = blocks_of([land], load=[400.0])
+    split = gk.split_blocks(blocks, max_load=1.0)
+    assert len(split.blocks) >= 400
+    assert_tiles(split, blocks)
+
+
 def test_concave_blocks_and_blocks_around_others():
     horseshoe = Polygon(
         [(0, 0), (300, 0), (300, 200), (200, 200), (200, 50), (100, 50), (100, 200), (0, 200)]
