@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from .publishing.bulletins import bulletin as bulletin
     from .publishing.compare_maps import compare_map as compare_map
     from .publishing.finding_maps import findings_map as findings_map
+    from .publishing.editor import edit_cells as edit_cells
     from .publishing.maps import cell_map as cell_map
     from .publishing.maps import heat_map as heat_map
     from .publishing.offline import GridMap as GridMap
@@ -141,6 +142,7 @@ _HOMES = {
     "district_of": "intake.district",
     "divide": "division.drafting",
     "district_of_streets": "intake.district",
+    "edit_cells": "publishing.editor",
     "explain": "location.reasons",
     "file_cases": "casework.cases",
     "follow": "division.lineage",
