@@ -42,7 +42,7 @@ def snap_line(line: Any, streets: Geometries, areas: Geometries, *, tolerance_m:
     GeometryError
         `line` is no sound line, or nothing is left of it: its vertices moved to one place.
     OptionError
-        `tolerance_m` is negative or no number.
+        `tolerance_m` is no length above 0.
 
     Examples
     --------
@@ -54,11 +54,9 @@ def snap_line(line: Any, streets: Geometries, areas: Geometries, *, tolerance_m:
     >>> snap_line(drawn, street, np.array([box(0, 0, 100, 100)]), tolerance_m=5).wkt
     'LINESTRING (0 50, 40 60, 100 50)'
     """
-    if not tolerance_m >= 0:
-        raise OptionError(
-            *message("division.negative_option", name="tolerance_m", value=tolerance_m)
-        )
-    if not (shapely.is_geometry(line) and line.geom_type == "LineString" and line.is_valid):
+    if not 0 < tolerance_m < np.inf:
+        raise OptionError(*message("division.bad_tolerance", value=tolerance_m))
+    if not (_kind(line) == "LineString" and line.is_valid and not line.is_empty):
         raise GeometryError(*message("division.not_a_line", value=_kind(line)))
     streets = shapely.get_parts(streets)
     xy = shapely.get_coordinates(line)

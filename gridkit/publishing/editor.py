@@ -296,10 +296,10 @@ class CellEditor:
         rows = self._now.map.set_index("cell_code").geometry.loc[pair]
         common = shapely.intersection(*(shapely.boundary(shape) for shape in rows))
         lines = shapely.get_parts(common)
-        lines = lines[shapely.get_dimensions(lines) == 1]
+        lines = lines[shapely.length(lines) > 0]
         if not len(lines):
             raise GeometryError(*message("publishing.edit_no_border", codes=listed(pair)))
-        return shapely.line_merge(shapely.union_all(lines))
+        return shapely.normalize(shapely.line_merge(shapely.union_all(lines)))
 
     def snap(self, line: Any, *, tolerance_m: float = 15.0) -> Any:
         """Return a drawn line with its vertices on streets and its ends on borders.
@@ -313,7 +313,7 @@ class CellEditor:
         Raises
         ------
         OptionError
-            The district has no streets; a negative tolerance.
+            The district has no streets; a tolerance that is no length above 0.
         GeometryError
             No sound line, or nothing is left of it.
 

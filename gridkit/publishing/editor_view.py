@@ -88,7 +88,7 @@ def _do(
 ) -> str:
     """Do what a button asks for; return what to say about it."""
     action, codes = asked["do"], editor.selected
-    editor.reason = asked.get("reason") or editor.reason
+    editor.reason = asked["reason"]
     lines = [shapely.LineString(np.asarray(line) + corner) for line in asked.get("lines", ())]
     if asked.get("snap_m") is not None:
         lines = [editor.snap(line, tolerance_m=asked["snap_m"]) for line in lines]
@@ -138,6 +138,7 @@ def _picture(editor: CellEditor, corner: Floats) -> dict[str, Any]:
         "shapes": _packed(cells.geometry.to_numpy(), corner),
         "findings": findings[columns].to_dict("records"),
         "places": _packed(findings.geometry.to_numpy(), corner),
+        "reason": editor.reason,
         "scope": editor.scope,
         "undo": editor.can_undo,
         "redo": editor.can_redo,

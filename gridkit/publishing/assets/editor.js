@@ -178,6 +178,7 @@ class Editor {
     this.cells = unpack(picture.shapes);
     this.places = unpack(picture.places);
     this.lit = -1;
+    this.reason.value = picture.reason;
     this.list();
     this.show();
   }
