@@ -301,14 +301,16 @@ class CellEditor:
             raise GeometryError(*message("publishing.edit_no_border", codes=listed(pair)))
         return shapely.normalize(shapely.line_merge(shapely.union_all(lines)))
 
-    def snap(self, line: Any, *, tolerance_m: float = 15.0) -> Any:
-        """Return a drawn line with its vertices on streets and its ends on borders.
+    def snap(self, line: Any, *, tolerance_m: float = 15.0, streets: bool = True) -> Any:
+        """Return a drawn line with its vertices on streets and its ends on borders of cells.
 
         Parameters
         ----------
         line : LineString
         tolerance_m : float, default 15
             What is farther from any street or border stays as it was drawn.
+        streets : bool, default True
+            False moves only the ends, onto borders.
 
         Raises
         ------
@@ -321,11 +323,13 @@ class CellEditor:
         --------
         gridkit.division.snapping.snap_line : How.
         """
-        if self.district is None or self.district.streets is None:
-            raise OptionError(*message("publishing.edit_no_streets"))
-        streets = self.district.streets.geometry.to_numpy()
+        lines = np.zeros(0, dtype=object)
+        if streets:
+            if self.district is None or self.district.streets is None:
+                raise OptionError(*message("publishing.edit_no_streets"))
+            lines = self.district.streets.geometry.to_numpy()
         areas = self._now.map.geometry.to_numpy()
-        return snap_line(line, streets, areas, tolerance_m=tolerance_m)
+        return snap_line(line, lines, areas, tolerance_m=tolerance_m)
 
     def undo(self) -> None:
         """Go back to the tables before the last edit; raise `OptionError` where there is none."""

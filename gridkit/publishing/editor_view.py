@@ -90,8 +90,9 @@ def _do(
     action, codes = asked["do"], editor.selected
     editor.reason = asked["reason"]
     lines = [shapely.LineString(np.asarray(line) + corner) for line in asked.get("lines", ())]
-    if asked.get("snap_m") is not None:
-        lines = [editor.snap(line, tolerance_m=asked["snap_m"]) for line in lines]
+    if lines:
+        reach = {"tolerance_m": asked["reach_m"], "streets": asked["snap"]}
+        lines = [editor.snap(line, **reach) for line in lines]
     if action == "select":
         editor.select(asked["codes"])
         return ""

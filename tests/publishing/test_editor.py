@@ -356,3 +356,13 @@ def test_without_the_extra_the_map_says_what_to_install_and_methods_work(editor,
     with pytest.raises(OptionError, match=r"gridkit-city\[notebooks\]"):
         editor._repr_mimebundle_()
     assert len(editor.split(f"{A}001", 2)) == 2
+
+
+def test_without_streets_the_ends_of_a_line_still_reach_the_borders(cells):
+    editor = gk.edit_cells(cells, at=DAY)
+    short = at((45, 3), (45, 60), (4, 60))
+    with pytest.raises(GeometryError, match="border to border"):
+        editor.split(f"{A}001", short)
+    line = editor.snap(short, tolerance_m=5, streets=False)
+    assert shapely.get_coordinates(line)[1:2].tolist() == [[X0 + 45, Y0 + 60]]
+    assert len(editor.split(f"{A}001", line)) == 2

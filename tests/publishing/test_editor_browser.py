@@ -27,12 +27,16 @@ cells = cells.translate(5e5, 4.15e6).to_frame("geometry").assign(cell_code=codes
 whole = gpd.GeoDataFrame(geometry=[cells.union_all()], crs=4549)
 road = LineString([(500000, 4150033), (500300, 4150033)])
 streets = gpd.GeoDataFrame({{"name": ["road"]}}, geometry=[road], crs=4549)
-editor = gk.edit_cells(cells, gk.District("x", whole, streets=streets), at="2026-07-01", lang="en")
+parts = [box(5e5, 4.15e6, 500250, 4150200), box(500250, 4.15e6, 500300, 4150200)]
+communities = gpd.GeoDataFrame({{"community_code": ["W", "E"]}}, geometry=parts, crs=4549)
+district = gk.District("x", whole, communities, streets)
+editor = gk.edit_cells(cells, district, at="2026-07-01", lang="en")
 editor
 """
 PRINTED = """
 areas = editor.map.set_index("cell_code").area.round(1)
 print("NOW", len(areas), *areas[["A6", "A7", "A8"]], *editor.log.outcome)
+print(*areas[["A9", "A10"]].sort_values().round(-2))
 """
 
 
@@ -121,6 +125,12 @@ class Desk:
         self.page.keyboard.up("Shift")
         self.root.get_by_text(f"{len(places)} selected").wait_for(timeout=5000)
 
+    def drag(self, start, end):
+        self.page.mouse.move(*self.point(*start))
+        self.page.mouse.down()
+        self.page.mouse.move(*self.point(*end), steps=4)
+        self.page.mouse.up()
+
     def press(self, name):
         self.root.locator(f"[data-do={name}]").click()
 
@@ -147,6 +157,14 @@ def test_cells_are_edited_in_jupyterlab_without_the_network(chromium, lab):
         desk.root.locator("canvas[data-view]").wait_for(timeout=20_000)
         desk.root.scroll_into_view_if_needed()
 
+        finding = desk.root.locator(".gk-findings [data-severity=error]")
+        assert "E Error · CROSSES_COMMUNITY" in finding.inner_text()
+        seen = desk.root.locator("canvas").get_attribute("data-view")
+        finding.click()
+        desk.root.locator(f"canvas:not([data-view='{seen}'])").wait_for(timeout=5000)
+        desk.press("fit")
+        desk.root.locator(f"canvas[data-view='{seen}']").wait_for(timeout=5000)
+
         desk.choose((50, 50), (150, 50))
         desk.press("merge")
         desk.said("A1, A2 → A6")
@@ -169,12 +187,29 @@ def test_cells_are_edited_in_jupyterlab_without_the_network(chromium, lab):
         desk.root.locator("[data-do=redo]:enabled").click()
         desk.root.locator("[data-do=redo]:disabled").wait_for(timeout=5000)
 
+        desk.choose((50, 150), (150, 150))  # the border between them is bent by its middle
+        desk.press("border")
+        desk.root.locator("[data-do=finish]:enabled").wait_for(timeout=5000)
+        page.wait_for_timeout(200)  # the map moves to the border
+        desk.drag((100, 150), (120, 150))
+        desk.press("finish")
+        desk.said("A4, A5 → A9, A10")
+
         page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()
         page.keyboard.press("Shift+Enter")
         page.get_by_text("NOW").last.wait_for(timeout=8000)
         printed = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea-output").inner_text()
-        outcomes = ["done", "done", "refused", "done", "done"]
-        assert printed.split() == ["NOW", "6", "20000.0", "6700.0", "3300.0", *outcomes]
+        outcomes = ["done", "done", "refused", "done", "done", "done"]
+        assert printed.split() == [
+            "NOW",
+            "6",
+            "20000.0",
+            "6700.0",
+            "3300.0",
+            *outcomes,
+            "9000.0",
+            "11000.0",
+        ]
         assert page.evaluate("window.hit") is None
     finally:
         page.close()

@@ -90,15 +90,20 @@ def test_the_buttons_do_what_the_methods_do(editor, view):
     assert ask(view, "select", codes=["A3"]) == ("done", "")
     assert view.selected == ["A3"]
     lines = [[[295, 33], [404, 28]]]
-    assert ask(view, "split", lines=lines, snap_m=8.0) == ("done", "A3 → A5, A6")
+    assert ask(view, "split", lines=lines, snap=True, reach_m=8.0) == ("done", "A3 → A5, A6")
     assert sorted(editor.map.set_index("cell_code").area[["A5", "A6"]]) == [3000, 7000]
     assert editor.lineage["reason"].unique().tolist() == ["test"]
     assert view.picture["undo"]
     assert ask(view, "merge") == ("done", "A5, A6 → A7")
     ask(view, "select", codes=["A7", "A4"])
+    short = {"snap": False, "reach_m": 5.0}
     assert ask(view, "border") == ("done", "")
     assert view.sent == [{"border": [[[400, 0], [400, 30], [400, 100]]]}]
-    assert ask(view, "redraw", lines=[[[410, 0], [390, 100]]]) == ("done", "A7, A4 → A8, A9")
+    assert ask(view, "redraw", lines=[[[410, 4], [390, 96]]], **short) == (
+        "done",
+        "A7, A4 → A8, A9",
+    )
+    assert editor.map.set_index("cell_code").area["A8"] == pytest.approx(10_000, abs=150)
     ask(view, "undo")
     ask(view, "undo")
     assert view.picture["codes"] == editor.map["cell_code"].tolist()

@@ -198,6 +198,9 @@ class Editor {
     this.drawn = border;
     this.purpose = "redraw";
     this.moving = true;
+    const at = (k) => border.flat().map((point) => point[k]);
+    const box = [Math.min(...at(0)), Math.min(...at(1)), Math.max(...at(0)), Math.max(...at(1))];
+    this.look(box);
     this.show();
   }
 
@@ -214,8 +217,7 @@ class Editor {
   finish() {
     const lines = this.drawn.filter((line) => line.length > 1);
     if (!this.purpose || !lines.length) return this.stop();
-    const snap_m = this.snap.checked ? REACH / this.scale : null;
-    this.ask({ do: this.purpose, lines, snap_m });
+    this.ask({ do: this.purpose, lines, snap: this.snap.checked, reach_m: REACH / this.scale });
   }
 
   stop() {
@@ -245,6 +247,21 @@ class Editor {
         if (away < best) { best = away; this.start.grip = { line, k }; }
       });
     }
+    if (!this.start.grip) this.start.grip = this.bend(x, y);
+  }
+
+  // A place between two handles becomes a handle.
+  bend(x, y) {
+    for (const line of this.drawn) {
+      for (let k = 1; k < line.length; k++) {
+        const [ax, ay] = line[k - 1], dx = line[k][0] - ax, dy = line[k][1] - ay;
+        const t = ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy);
+        if (t < 0 || t > 1 || Math.hypot(ax + t * dx - x, ay + t * dy - y) > REACH / this.scale) continue;
+        line.splice(k, 0, [x, y]);
+        return { line, k };
+      }
+    }
+    return null;
   }
 
   move(e) {
@@ -305,6 +322,11 @@ class Editor {
     this.paint();
   }
 
+  look([west, south, east, north]) {
+    const room = 0.3 * Math.max(east - west, north - south) + 30;
+    this.fit([west - room, south - room, east + room, north + room]);
+  }
+
   resized() {
     if (!this.seen && this.canvas.clientWidth) { this.seen = true; this.fit(); }
     this.paint();
@@ -353,8 +375,7 @@ class Editor {
       );
       made.addEventListener("click", () => {
         this.lit = k;
-        const room = 0.3 * Math.max(box[2] - box[0], box[3] - box[1]) + 30;
-        this.fit([box[0] - room, box[1] - room, box[2] + room, box[3] + room]);
+        this.look(box);
       });
       item.append(made);
       return item;
@@ -402,7 +423,7 @@ class Editor {
     stroke(this.cells, "#6b6b66", 1);
     stroke(this.ground.communities || [], "#6a3d9a", 2.2, [8, 4]);
     stroke(marked, "#1f4e79", 3);
-    this.picture.findings.forEach((finding, k) => {
+    [...this.picture.findings.entries()].reverse().forEach(([k, finding]) => { // the worst on top
       const colour = COLOURS[finding.severity];
       if (colour) stroke([this.places[k]], colour, k === this.lit ? 5 : 2.5, [6, 3]);
       else if (k === this.lit) stroke([this.places[k]], "#444", 3, [2, 3]);
@@ -433,10 +454,11 @@ class Editor {
       if (wide > 46) put(wide > 130 ? code.slice(0, 24) : short, (west + east) / 2, (south + north) / 2, "#333", 11);
     });
     this.picture.findings.forEach((finding, k) => {
-      const box = this.places[k].box, colour = COLOURS[finding.severity];
-      if (!colour || !Number.isFinite(box[0])) return;
-      const ring = this.places[k].rings[0];
-      put(LETTERS[finding.severity], ring[0], ring[1], colour, 14);
+      const colour = COLOURS[finding.severity];
+      if (!colour) return;
+      for (const ring of this.places[k].rings) {
+        put(LETTERS[finding.severity], ring[0], ring[1], colour, 14);
+      }
     });
     g.restore();
   }
