@@ -30,9 +30,29 @@ def test_it_follows_the_street_between_two_places_on_it_in_both_directions():
     assert snapped((97, 48), (2, 53)) == there[::-1]
 
 
+def test_a_side_street_does_not_take_a_vertex_of_the_line_along_the_main_one():
+    streets = array(LineString([(0, 50), (40, 50), (100, 50)]), LineString([(40, 50), (50, 90)]))
+    drawn = [(1, 53), (43, 55), (99, 53)]
+    assert snapped(*drawn, streets=streets) == [(0, 50), (40, 50), (43, 50), (100, 50)]
+
+
 def test_an_end_goes_where_a_street_meets_the_border():
     assert snapped((46, 3), (30, 30))[0] == (50, 0)
     assert snapped((97, 46), (60, 20))[0] == (100, 50)
+
+
+def test_a_street_that_ends_a_hair_from_the_border_meets_it():
+    for gap in (-0.007, 0.007):
+        street = array(LineString([(30, gap), (30, 80)]))
+        assert snapped((34, 3), (33, 60), streets=street) == [(30, 0), (30, 60)]
+    loose = array(LineString([(30, 0.5), (30, 80)]))
+    assert snapped((34, 3), (33, 60), streets=loose) == [(34, 0), (30, 60)]
+
+
+def test_a_street_that_is_the_border_does_not_draw_an_end_from_the_crossing():
+    weaving = LineString([(x, 0.007 * (-1) ** x) for x in range(101)])
+    streets = array(weaving, LineString([(50, 0.004), (50, 120)]))
+    assert snapped((46, -2), (52, 60), streets=streets) == [(50, 0), (50, 60)]
 
 
 def test_an_end_without_a_street_goes_to_the_border():
