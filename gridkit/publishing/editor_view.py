@@ -72,6 +72,7 @@ def view_of(editor: CellEditor) -> Any:
             kind, text = "done", _do(editor, asked, corner, view.send)
         except GridkitError as error:
             kind, text = "refused", error.text(editor.lang)
+            view.send_state("selected")
         view.status = {"kind": kind, "text": text, "n": next(numbers)}
 
     editor.watch(follow)

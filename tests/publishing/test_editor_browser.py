@@ -1,5 +1,6 @@
 """The editor in a real JupyterLab with no way out: clicks, a merge, a line; nothing is fetched."""
 
+import functools
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
+PATIENCE = 15_000
 HOSTILE = "<img src=x onerror=window.hit=1>"
 CODE = f"""
 import geopandas as gpd
@@ -118,12 +120,16 @@ class Desk:
         for k, place in enumerate(places):
             if k:
                 self.page.keyboard.down("Shift")
-            before = self.root.get_attribute("data-answered")
-            self.click(*place)
-            answered = f".gk-editor:not([data-answered='{before}'])"
-            self.page.locator(answered).wait_for(timeout=5000)
+            self.answered(functools.partial(self.click, *place))
         self.page.keyboard.up("Shift")
-        self.root.get_by_text(f"{len(places)} selected").wait_for(timeout=5000)
+        self.root.get_by_text(f"{len(places)} selected").wait_for(timeout=PATIENCE)
+
+    def answered(self, act):
+        """Do something and wait until Python has answered it."""
+        before = self.root.get_attribute("data-answered")
+        act()
+        changed = f".gk-editor:not([data-answered='{before}'])"
+        self.page.locator(changed).wait_for(timeout=PATIENCE)
 
     def drag(self, start, end):
         self.page.mouse.move(*self.point(*start))
@@ -135,7 +141,7 @@ class Desk:
         self.root.locator(f"[data-do={name}]").click()
 
     def said(self, text):
-        self.root.locator(".gk-status", has_text=text).wait_for(timeout=8000)
+        self.root.locator(".gk-status", has_text=text).wait_for(timeout=PATIENCE)
 
 
 def test_cells_are_edited_in_jupyterlab_without_the_network(chromium, lab):
@@ -161,9 +167,9 @@ def test_cells_are_edited_in_jupyterlab_without_the_network(chromium, lab):
         assert "E Error · CROSSES_COMMUNITY" in finding.inner_text()
         seen = desk.root.locator("canvas").get_attribute("data-view")
         finding.click()
-        desk.root.locator(f"canvas:not([data-view='{seen}'])").wait_for(timeout=5000)
+        desk.root.locator(f"canvas:not([data-view='{seen}'])").wait_for(timeout=PATIENCE)
         desk.press("fit")
-        desk.root.locator(f"canvas[data-view='{seen}']").wait_for(timeout=5000)
+        desk.root.locator(f"canvas[data-view='{seen}']").wait_for(timeout=PATIENCE)
 
         desk.choose((50, 50), (150, 50))
         desk.press("merge")
@@ -183,13 +189,12 @@ def test_cells_are_edited_in_jupyterlab_without_the_network(chromium, lab):
         desk.choose((50, 150), (250, 150))
         desk.press("merge")
         desk.said("do not touch")
-        desk.press("undo")
-        desk.root.locator("[data-do=redo]:enabled").click()
-        desk.root.locator("[data-do=redo]:disabled").wait_for(timeout=5000)
+        desk.answered(lambda: desk.press("undo"))
+        desk.answered(lambda: desk.press("redo"))
 
         desk.choose((50, 150), (150, 150))  # the border between them is bent by its middle
         desk.press("border")
-        desk.root.locator("[data-do=finish]:enabled").wait_for(timeout=5000)
+        desk.root.locator("[data-do=finish]:enabled").wait_for(timeout=PATIENCE)
         page.wait_for_timeout(200)  # the map moves to the border
         desk.drag((100, 150), (120, 150))
         desk.press("finish")
@@ -197,7 +202,7 @@ def test_cells_are_edited_in_jupyterlab_without_the_network(chromium, lab):
 
         page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()
         page.keyboard.press("Shift+Enter")
-        page.get_by_text("NOW").last.wait_for(timeout=8000)
+        page.get_by_text("NOW").last.wait_for(timeout=PATIENCE)
         printed = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea-output").inner_text()
         outcomes = ["done", "done", "refused", "done", "done", "done"]
         assert printed.split() == [

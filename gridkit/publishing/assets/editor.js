@@ -304,6 +304,7 @@ class Editor {
       const code = this.picture.codes[k];
       codes = more && before.includes(code) ? before.filter((c) => c !== code) : [...codes, code];
     }
+    this.model.set("selected", codes); // at once; Python confirms it, or puts it right
     this.ask({ do: "select", codes });
   }
 
