@@ -84,8 +84,8 @@ if TYPE_CHECKING:
     from .publishing.bulletins import Bulletin as Bulletin
     from .publishing.bulletins import bulletin as bulletin
     from .publishing.compare_maps import compare_map as compare_map
-    from .publishing.finding_maps import findings_map as findings_map
     from .publishing.editor import edit_cells as edit_cells
+    from .publishing.finding_maps import findings_map as findings_map
     from .publishing.maps import cell_map as cell_map
     from .publishing.maps import heat_map as heat_map
     from .publishing.offline import GridMap as GridMap
