@@ -427,11 +427,17 @@ def _as_list(codes: Sequence[str]) -> list[str]:
 def _around(
     live: gpd.GeoDataFrame, codes: list[str], district: District | None
 ) -> tuple[gpd.GeoDataFrame, District]:
-    """Return cells with their neighbours, and their own land to be measured against."""
+    """Return cells with their neighbours and duty cells, and their own land to measure against.
+
+    Whether a duty cell hangs together shows only where all of it is there.
+    """
     shapes = live.geometry.to_numpy()
     own = shapes[live["cell_code"].isin(codes)]
     near = shapely.STRtree(shapes).query(own, predicate="dwithin", distance=NEAR_M)[1]
-    around = live.iloc[np.unique(near)]
+    kept = np.isin(np.arange(len(live)), near)
+    if "duty_code" in live.columns:
+        kept |= live["duty_code"].isin(live.loc[kept, "duty_code"].dropna()).to_numpy()
+    around = live[kept]
     union = shapely.union_all(around.geometry.to_numpy())
     boundary = around.iloc[[0]][[around.geometry.name]].set_geometry([union], crs=live.crs)
     communities = None if district is None else district.communities

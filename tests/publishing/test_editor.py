@@ -229,14 +229,18 @@ def test_what_was_broken_before_may_be_worked_on(cells, monkeypatch, most):
     assert (found["severity"], found["codes"]) == ("error", ", ".join(sorted(made)))
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_checking_near_an_edit_decides_as_the_whole_does(cells, monkeypatch, seed):
+@pytest.mark.parametrize("seed", range(3))
+def test_checking_near_an_edit_decides_as_the_whole_does(monkeypatch, seed):
+    """Duty cells two cells wide: merging across them tears some, which only the whole shows."""
+    cells = crooked(8, 5)
+    column = ((cells.centroid.x - X0) // SIDE).clip(0, 7).astype(int) // 2
+    cells = cells.assign(duty_code=[f"D{k}" for k in column])
     district, outcomes, maps = district_of(cells), [], []
     for most in (1_000, 0):
         monkeypatch.setattr(editor_module, "WHOLE_UP_TO", most)
         rng = np.random.default_rng(seed)
         editor = gk.edit_cells(cells, district, at=DAY, lang="en")
-        for _ in range(8):
+        for _ in range(14):
             random_edit(editor, rng)
         assert editor.scope == ("whole" if most else "near")
         outcomes.append(editor.log.to_csv())
@@ -366,3 +370,20 @@ def test_without_streets_the_ends_of_a_line_still_reach_the_borders(cells):
     line = editor.snap(short, tolerance_m=5, streets=False)
     assert shapely.get_coordinates(line)[1:2].tolist() == [[X0 + 45, Y0 + 60]]
     assert len(editor.split(f"{A}001", line)) == 2
+
+
+@pytest.mark.parametrize("most", [1_000, 0], ids=["whole", "near"])
+def test_an_edit_that_tears_a_duty_cell_far_from_it_is_refused(monkeypatch, most):
+    """D2 hangs together by its middle cell alone; the larger neighbour would take that one."""
+    monkeypatch.setattr(editor_module, "WHOLE_UP_TO", most)
+    shapes = [box(X0 + x, Y0, X0 + x + 90, Y0 + 90) for x in (0, 90, 180, 270, 360)]
+    shapes += [box(X0 + 180, Y0 + 90, X0 + 270, Y0 + 300)]
+    cells = gpd.GeoDataFrame(
+        {"cell_code": [f"C{k}" for k in range(6)], "duty_code": ["D2"] * 5 + ["D1"]},
+        geometry=shapes, crs=CRS,
+    )  # fmt: skip
+    editor = gk.edit_cells(cells, at=DAY, lang="en")
+    with pytest.raises(GeometryError, match="apart from the rest of their duty cell"):
+        editor.merge(["C2", "C5"])
+    assert len(editor.merge(["C0", "C1"])) == 1
+    assert editor.log["outcome"].tolist() == ["refused", "done"]
