@@ -387,3 +387,39 @@ def test_an_edit_that_tears_a_duty_cell_far_from_it_is_refused(monkeypatch, most
         editor.merge(["C2", "C5"])
     assert len(editor.merge(["C0", "C1"])) == 1
     assert editor.log["outcome"].tolist() == ["refused", "done"]
+
+
+@pytest.mark.parametrize("most", [1_000, 0], ids=["whole", "near"])
+def test_one_broken_cell_is_no_leave_to_break_others(cells, monkeypatch, most):
+    monkeypatch.setattr(editor_module, "WHOLE_UP_TO", most)
+    district = district_of(cells)
+    free = cells.drop(columns="community_code").assign(cell_code=[f"C{k:02d}" for k in range(24)])
+    pair = free["cell_code"].isin(["C02", "C03"])
+    wide = free[pair].iloc[[0]].set_geometry([free[pair].union_all()], crs=CRS)
+    broken = pd.concat([free[~pair], wide], ignore_index=True)
+    editor = gk.edit_cells(broken, district, at=DAY, lang="en")
+    assert (editor.findings.set_index("rule")["severity"] == "error")["CROSSES_COMMUNITY"]
+    with pytest.raises(GeometryError, match="CROSSES_COMMUNITY"):
+        editor.merge(["C08", "C09"])
+    assert len(editor.split("C02", 2)) == 2
+
+
+@pytest.mark.parametrize("most", [1_000, 0], ids=["whole", "near"])
+def test_a_duty_cell_joined_out_of_sight_is_known_to_be_whole(monkeypatch, most):
+    """Two legs of D2 stand 0.5 m apart, joined at the top; E would take R2 and leave R1 alone."""
+    monkeypatch.setattr(editor_module, "WHOLE_UP_TO", most)
+    legs = [(a, b, y) for y in (0, 90, 180, 270) for a, b in ((-20, 90), (90.5, 180.5))]
+    shapes = [box(X0 + a, Y0 + y, X0 + b, Y0 + y + 90) for a, b, y in legs]
+    heights = (0, 90, 180, 270, 360)
+    strip = [(90.0, y) for y in heights] + [(90.5, y) for y in heights[::-1]]
+    top = [(-20, 360), (90, 360), (90.5, 360), (180.5, 360), (180.5, 450), (-20, 450)]
+    shapes += [shapely.Polygon(np.array(ring) + [X0, Y0]) for ring in (strip, top)]
+    shapes.append(box(X0 + 180.5, Y0 + 90, X0 + 400, Y0 + 180))
+    codes = [f"{side}{k}" for k in range(1, 5) for side in "LR"] + ["M", "T", "E"]
+    duty = [{"M": "D1", "E": "D3"}.get(code, "D2") for code in codes]
+    cells = gpd.GeoDataFrame({"cell_code": codes, "duty_code": duty}, geometry=shapes, crs=CRS)
+    editor = gk.edit_cells(cells, at=DAY, lang="en")
+    with pytest.raises(GeometryError, match="apart from the rest of their duty cell"):
+        editor.merge(["R2", "E"])
+    assert len(editor.merge(["R1", "R2"])) == 1
+    assert not (editor.check()["severity"] == "error").any()
