@@ -301,7 +301,7 @@ def with_ends(areas: Geometries, points: Floats) -> Geometries:
     areas : ndarray of Polygon, shape (n,)
     points : ndarray of float, shape (m, 2)
     """
-    places = shapely.points(points)
+    places = np.asarray(shapely.points(points))
     tree = shapely.STRtree(areas)
     touched: Ints = np.unique(tree.query(places, predicate="dwithin", distance=TOUCH_M)[1])
     rings, area = shapely.get_rings(areas[touched], return_index=True)
