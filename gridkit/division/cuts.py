@@ -217,8 +217,8 @@ def cut_along(areas: Geometries, axis: Axis, place: Floats) -> tuple[Geometries,
     noded = shapely.union(shapely.boundary(areas), lines)
     faces, row = shapely.get_parts(shapely.polygonize(noded[:, None]), return_index=True)
     inner = shapely.get_coordinates(shapely.point_on_surface(faces))
-    holed = shapely.get_num_interior_rings(areas) > 0
-    outside = holed[row] & ~shapely.contains_xy(areas[row], *inner.T)
+    # A line over a bay or a hole closes a face that is none of the area.
+    outside = ~shapely.contains_xy(areas[row], *inner.T)
     faces, row, inner = faces[~outside], row[~outside], inner[~outside]
     behind = axis.places(row, inner) > place[row]
     order = np.lexsort((*inner.T, behind, row))

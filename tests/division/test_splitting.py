@@ -165,6 +165,23 @@ def test_concave_blocks_and_blocks_around_others():
     assert split.blocks["load"].max() <= 90 * (1 + 1e-6)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_bays_that_a_cut_runs_across_stay_outside(seed):
+    """A comb: a line across its teeth closes faces between them that are not its own."""
+    rng = np.random.default_rng(seed)
+    teeth = [
+        box(100 * k, 0, 100 * k + rng.uniform(20, 60), rng.uniform(150, 600)) for k in range(6)
+    ]
+    comb = shapely.union_all([box(0, 0, 560, 50), *teeth])
+    assert comb.is_valid
+    blocks = blocks_of([shapely.affinity.rotate(comb, 30 * seed, origin=(0, 0))])
+    split = gk.split_blocks(blocks, max_load=blocks["load"].iloc[0] / 9)
+    assert shapely.area(split.blocks.geometry.to_numpy()).sum() == pytest.approx(
+        blocks.area.sum(), abs=1e-3
+    )
+    assert_tiles(split, blocks)
+
+
 def test_compounds_stay_whole():
     blocks = blocks_of([box(0, 0, 300, 100), box(300, 0, 600, 100)], compound=[True, None])
     split = gk.split_blocks(blocks, max_load=100, keep_whole="compound")
