@@ -196,7 +196,9 @@ def test_faults_of_given_cells_are_named(files, tmp_path, capsys):
     line = ["run", "--cells", f"{files}/cells_wgs84.geojson", "--cell-code", "BEAT"]
     whole = [*line, "--district", f"{files}/district.gpkg", "--out", str(tmp_path)]
     assert main(["--lang", "en", *whole]) == 0
-    assert "cells: faults found (GAP, OUTSIDE, CROSSES_COMMUNITY)" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "cells: faults found (GAP, OUTSIDE, CROSSES_COMMUNITY, " in told
+    assert "4  errors found in the cells" in told
 
 
 def test_buildings_without_households_are_told(files, tmp_path, capsys):
