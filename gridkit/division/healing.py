@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from .neighbours import GRID_M
+from .neighbours import GRID_M, segments
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -72,15 +72,8 @@ def sides_of(faces: gpd.GeoDataFrame, dividers: Dividers) -> Sides:
     dividers : Dividers
     """
     geoms = faces.geometry.to_numpy()
-    rings, owner = shapely.get_rings(geoms, return_index=True)
-    xy, ring = shapely.get_coordinates(rings, return_index=True)
-    inside = ring[1:] == ring[:-1]
-    a, b = xy[:-1][inside], xy[1:][inside]
-    owner = owner[ring[:-1][inside]]
-    turned = (a[:, 0] > b[:, 0]) | ((a[:, 0] == b[:, 0]) & (a[:, 1] > b[:, 1]))
-    a[turned], b[turned] = b[turned], a[turned]
-    order = np.lexsort((owner, b[:, 1], b[:, 0], a[:, 1], a[:, 0]))
-    ends, owner = np.hstack([a, b])[order], owner[order]
+    a, b, owner = segments(geoms)
+    ends = np.hstack([a, b])
     first = np.ones(len(ends), dtype=bool)
     first[1:] = (ends[1:] != ends[:-1]).any(axis=1)
     start = np.flatnonzero(first)

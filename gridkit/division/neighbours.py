@@ -10,7 +10,7 @@ import shapely
 if TYPE_CHECKING:
     from .ordering import Floats, Geometries, Ints
 
-__all__ = ["GRID_M", "dissolve", "is_exact", "shared_borders"]
+__all__ = ["GRID_M", "dissolve", "is_exact", "segments", "shared_borders"]
 
 GRID_M = 0.01
 """The grid, in metres, on which lines are noded, and how near a border may be."""
@@ -54,7 +54,8 @@ def is_exact(geoms: Geometries) -> bool:
     return bool(shapely.coverage_is_valid(geoms, gap_width=GRID_M))
 
 
-def _shared_segments(geoms: Geometries) -> tuple[Ints, Ints, Floats]:
+def segments(geoms: Geometries) -> tuple[Floats, Floats, Ints]:
+    """Return both ends of each segment of all rings, sorted, and the area that it is of."""
     rings, owner = shapely.get_rings(geoms, return_index=True)
     xy, ring = shapely.get_coordinates(rings, return_index=True)
     inside = ring[1:] == ring[:-1]
@@ -63,7 +64,11 @@ def _shared_segments(geoms: Geometries) -> tuple[Ints, Ints, Floats]:
     turned = (a[:, 0] > b[:, 0]) | ((a[:, 0] == b[:, 0]) & (a[:, 1] > b[:, 1]))
     a[turned], b[turned] = b[turned], a[turned]
     order = np.lexsort((owner, b[:, 1], b[:, 0], a[:, 1], a[:, 0]))
-    a, b, owner = a[order], b[order], owner[order]
+    return a[order], b[order], owner[order]
+
+
+def _shared_segments(geoms: Geometries) -> tuple[Ints, Ints, Floats]:
+    a, b, owner = segments(geoms)
     twice = ((a[1:] == a[:-1]) & (b[1:] == b[:-1])).all(axis=1)
     i, j = owner[:-1][twice], owner[1:][twice]
     length = np.hypot(*(b - a)[1:][twice].T)
