@@ -9,11 +9,11 @@ demo: .venv/core
 	$(BIN)/gridkit demo --out $(OUT)
 
 test: .venv/test
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 # The whole suite again without the compiled kernels (pages do not depend on them).
 twin: .venv/test
-	GRIDKIT_PLAIN=1 $(BIN)/pytest -q -m "not browser"
+	GRIDKIT_PLAIN=1 $(BIN)/pytest -q -n auto -m "not browser"
 
 lint: .venv/dev
 	$(BIN)/ruff check
