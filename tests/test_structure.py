@@ -20,6 +20,7 @@ BASE = [
     "files",
     "crs",
     "calendar",
+    "slots",
     "tables",
     "rules",
     "sheets",
