@@ -10,7 +10,7 @@ import csv
 import functools
 import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from .errors import FileError, Lang, SchemaError, raise_all
 from .files import read_standard, split_head
@@ -33,10 +33,13 @@ __all__ = [
     "load_stage_limits",
 ]
 
+_LEAST = {"max_areas": 1, "digits": 0, "weight": 0, "width_m": 0, "max_distance_m": 1}
+
 LEAST_WEIGHT = 20.0
 """Lines of lighter classes divide no land unless asked to: paths, fences, service roads."""
 
 CaseKind = Literal["component", "event"]
+Own = Literal["", "community", "street", "unit"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,20 @@ class Role:
         Default wording of the post.
     aliases : tuple of str
         Other spellings accepted in rosters.
+    slots : tuple of str
+        Slots in each of which an area needs one person; empty: one post, whatever the hours.
+    own : {"", "community", "street", "unit"}
+        People of the area's own community, street or responsible unit come first.
+    max_distance_m : float, optional
+        No post farther than this from the person's base, in metres.
+    qualification : str
+        What a person must have to take a post; empty: nothing.
+    beats : bool
+        People are fewer than areas, and each holds areas that hang together.
+    supervisor : str
+        Code of the role above in the chain; empty: none.
+    level : str
+        Code of the level that the role is posted on; empty: any.
 
     Examples
     --------
@@ -86,6 +103,13 @@ class Role:
     standard: str
     incentive: str
     aliases: tuple[str, ...]
+    slots: tuple[str, ...] = ()
+    own: Own = ""
+    max_distance_m: float | None = None
+    qualification: str = ""
+    beats: bool = False
+    supervisor: str = ""
+    level: str = ""
 
 
 @dataclass(frozen=True)
@@ -198,7 +222,7 @@ def _bad_numbers(rows: Sequence[Mapping[str, object]], name: str, key: str) -> l
             least=least,
         )
         for i, row in enumerate(rows)
-        for field, least in (("max_areas", 1), ("digits", 0), ("weight", 0), ("width_m", 0))
+        for field, least in _LEAST.items()
         if field in row and not _is_whole(row[field], least)
     ]
 
@@ -248,19 +272,51 @@ def load_roles(path: str | Path | None = None) -> dict[str, Role]:
     ['民警', '保洁员', '机关干部', '志愿者']
     """
     rows = _toml(path, "roles.toml", "role", ("code", "zh", "en", "max_areas"))
-    return {
-        r["code"]: Role(
-            r["code"],
-            r["zh"],
-            r["en"],
-            r["max_areas"],
-            r.get("duty", ""),
-            r.get("standard", ""),
-            r.get("incentive", ""),
-            tuple(r.get("aliases", ())),
-        )
-        for r in rows
+    raise_all(SchemaError, _bad_choices(rows, str(path or "roles.toml")))
+    return {r["code"]: _role(r) for r in rows}
+
+
+def _role(row: Mapping[str, Any]) -> Role:
+    far = row.get("max_distance_m")
+    return Role(
+        row["code"],
+        row["zh"],
+        row["en"],
+        row["max_areas"],
+        row.get("duty", ""),
+        row.get("standard", ""),
+        row.get("incentive", ""),
+        tuple(row.get("aliases", ())),
+        slots=tuple(row.get("slots", ())),
+        own=row.get("own", ""),
+        max_distance_m=None if far is None else float(far),
+        qualification=row.get("qualification", ""),
+        beats=row.get("beats", False),
+        supervisor=row.get("supervisor", ""),
+        level=row.get("level", ""),
+    )
+
+
+def _bad_choices(rows: Sequence[Mapping[str, Any]], name: str) -> list[Message]:
+    """Return what roles say that none of the choices is."""
+    choices: dict[str, tuple[object, ...]] = {
+        "own": get_args(Own),
+        "beats": (False, True),
+        "supervisor": ("", *(row["code"] for row in rows)),
     }
+    return [
+        message(
+            "rules.bad_choice",
+            path=name,
+            item=f"role[{i}]",
+            field=field,
+            value=row[field],
+            choices=", ".join(str(c).lower() for c in known if c != ""),
+        )
+        for i, row in enumerate(rows)
+        for field, known in choices.items()
+        if field in row and row[field] not in known
+    ]
 
 
 def load_barriers(path: str | Path | None = None) -> dict[str, Barrier]:

@@ -67,3 +67,22 @@ def test_unreadable_toml(tmp_path):
         load_roles(write(tmp_path, "[[role"))
     with pytest.raises(FileError, match="a folder"):
         load_roles(tmp_path)
+
+
+def test_what_a_role_may_ask_for(tmp_path):
+    own = 'slots = ["08:00-12:00"]\nown = "street"\nmax_distance_m = 800\nbeats = true\n'
+    (only,) = load_roles(write(tmp_path, role() + own + 'supervisor = "warden"\n')).values()
+    assert (only.slots, only.own, only.max_distance_m) == (("08:00-12:00",), "street", 800.0)
+    assert (only.beats, only.supervisor, only.level, only.qualification) == (True, "warden", "", "")
+
+
+def test_all_choices_of_a_role_that_cannot_be_used_are_named(tmp_path):
+    wrong = 'own = "city"\nbeats = "yes"\nsupervisor = "chief"\n'
+    with pytest.raises(SchemaError) as caught:
+        load_roles(write(tmp_path, role() + wrong))
+    told = caught.value.text("en")
+    assert "own = 'city'. Choose one of: community, street, unit." in told
+    assert "beats = 'yes'. Choose one of: false, true." in told
+    assert "supervisor = 'chief'. Choose one of: warden." in told
+    with pytest.raises(SchemaError, match="max_distance_m = 0"):
+        load_roles(write(tmp_path, role() + "max_distance_m = 0\n"))
