@@ -104,7 +104,7 @@ class Need:
         A bonus is a surcharge on everybody else: of two ways to fill as many posts, the cheaper
         is the same, and no cost is below zero.
         """
-        metres = self.distance(i, j) + self.stay_bonus_m * (self.holder[i] != j)
+        metres: Floats = self.distance(i, j) + self.stay_bonus_m * (self.holder[i] != j)
         if np.isfinite(self.own_bonus_m):
             metres = metres + self.own_bonus_m * ~self.is_own(i, j)
         return metres
