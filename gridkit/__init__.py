@@ -98,6 +98,8 @@ if TYPE_CHECKING:
     from .rules import load_stage_limits as load_stage_limits
     from .sheets import write_csv as write_csv
     from .sheets import write_xlsx as write_xlsx
+    from .staffing.duty import on_duty as on_duty
+    from .staffing.duty_words import duty_text as duty_text
     from .staffing.posts import assign as assign
 
 _HOMES = {
@@ -140,15 +142,16 @@ _HOMES = {
     "compare_map": "publishing.compare_maps",
     "density": "evaluation.heat",
     "district_of": "intake.district",
-    "divide": "division.drafting",
     "district_of_streets": "intake.district",
+    "divide": "division.drafting",
+    "duty_text": "staffing.duty_words",
     "edit_cells": "publishing.editor",
     "explain": "location.reasons",
     "file_cases": "casework.cases",
+    "findings_map": "publishing.finding_maps",
     "follow": "division.lineage",
     "four_bounds": "division.compass",
     "from_qgis": "plan.handwork",
-    "findings_map": "publishing.finding_maps",
     "group": "division.groups",
     "group_labels": "division.groups",
     "heat_map": "publishing.maps",
@@ -164,15 +167,16 @@ _HOMES = {
     "mask_people": "privacy",
     "merge_cells": "division.life",
     "number_cells": "division.codes",
+    "on_duty": "staffing.duty",
     "parse_limit": "casework.clock",
     "percent": "evaluation.rates",
     "read_cells": "intake.district",
     "read_district": "intake.district",
     "read_reports": "intake.reports",
     "read_roster": "intake.roster",
+    "rebalance": "division.rebalancing",
     "redivide": "division.redivision",
     "redraw_cells": "division.life",
-    "rebalance": "division.rebalancing",
     "repair_cells": "division.repair",
     "save_map": "publishing.offline",
     "split_blocks": "division.splitting",

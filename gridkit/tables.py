@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "ABSENCES",
     "BLOCKS",
     "CASES",
     "CELLS",
@@ -371,7 +372,7 @@ ROSTER = Table(
 POSTS = Table(
     "posts",
     "岗位",
-    ("level", "area_code", "role", "slot"),
+    ("level", "area_code", "role", "slot", "valid_from"),
     (
         _text("level", "层级", "level of the area", required=True),
         _text("area_code", "区域编码", required=True),
@@ -384,6 +385,19 @@ POSTS = Table(
         _text("incentive", "奖惩"),
         Column("distance_m", "number", "距离（米）", "base to the area's inner point, m"),
         *_VALID,
+    ),
+)
+
+ABSENCES = Table(
+    "absences",
+    "缺勤",
+    (),
+    (
+        _text("person_id", "人员编号", required=True),
+        Column("from_at", "time", "开始时间", "with time zone", required=True),
+        Column("to_at", "time", "结束时间", "first minute back", required=True),
+        _text("substitute_id", "替岗人员", "who stands in; else the A/B partner"),
+        _text("reason", "事由"),
     ),
 )
 
@@ -523,6 +537,7 @@ TABLES: dict[str, Table] = {
         UNITS,
         ROSTER,
         POSTS,
+        ABSENCES,
         REPORTS,
         QUARANTINED,
         LOCATED,
