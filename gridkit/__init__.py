@@ -100,6 +100,10 @@ if TYPE_CHECKING:
     from .sheets import write_xlsx as write_xlsx
     from .staffing.duty import on_duty as on_duty
     from .staffing.duty_words import duty_text as duty_text
+    from .staffing.history import compare_posts as compare_posts
+    from .staffing.history import hand_over as hand_over
+    from .staffing.history import posts_at as posts_at
+    from .staffing.history import record_posts as record_posts
     from .staffing.posts import assign as assign
 
 _HOMES = {
@@ -140,6 +144,7 @@ _HOMES = {
     "check_cells": "division.checks",
     "check_edition": "location.editions",
     "compare_map": "publishing.compare_maps",
+    "compare_posts": "staffing.history",
     "density": "evaluation.heat",
     "district_of": "intake.district",
     "district_of_streets": "intake.district",
@@ -154,6 +159,7 @@ _HOMES = {
     "from_qgis": "plan.handwork",
     "group": "division.groups",
     "group_labels": "division.groups",
+    "hand_over": "staffing.history",
     "heat_map": "publishing.maps",
     "hex_cells": "division.lattice",
     "indicators": "evaluation.rates",
@@ -170,11 +176,13 @@ _HOMES = {
     "on_duty": "staffing.duty",
     "parse_limit": "casework.clock",
     "percent": "evaluation.rates",
+    "posts_at": "staffing.history",
     "read_cells": "intake.district",
     "read_district": "intake.district",
     "read_reports": "intake.reports",
     "read_roster": "intake.roster",
     "rebalance": "division.rebalancing",
+    "record_posts": "staffing.history",
     "redivide": "division.redivision",
     "redraw_cells": "division.life",
     "repair_cells": "division.repair",

@@ -27,6 +27,7 @@ __all__ = [
     "BLOCKS",
     "CASES",
     "CELLS",
+    "CHANGES",
     "COMMUNITIES",
     "FINDINGS",
     "LINEAGE",
@@ -388,6 +389,24 @@ POSTS = Table(
     ),
 )
 
+CHANGES = Table(
+    "changes",
+    "岗位变更",
+    ("level", "area_code", "role", "slot"),
+    (
+        _text("level", "层级", required=True),
+        _text("area_code", "区域编码", required=True),
+        _text("role", "角色", required=True),
+        _text("slot", "时段"),
+        _text("from_id", "原人员编号", "empty: the post was empty or is new"),
+        _text("to_id", "新人员编号", "empty: the post is empty now or is gone"),
+        _text("kind", "变更类型", "created, abolished, filled, left, moved, freed", required=True),
+        _text("why", "原因"),
+        Column("distance_before_m", "number", "原距离（米）"),
+        Column("distance_after_m", "number", "新距离（米）"),
+    ),
+)
+
 ABSENCES = Table(
     "absences",
     "缺勤",
@@ -537,6 +556,7 @@ TABLES: dict[str, Table] = {
         UNITS,
         ROSTER,
         POSTS,
+        CHANGES,
         ABSENCES,
         REPORTS,
         QUARANTINED,

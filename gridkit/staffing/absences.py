@@ -84,7 +84,7 @@ class Away:
 
         The one named for the absence stands in, else the post's `backup`, else the person's own
         partner; for a substitute who is away too, the same is asked again. Where the chain ends or
-        comes back to somebody who is away, nobody serves (-1).
+        goes round, nobody serves (-1).
 
         Returns
         -------
@@ -201,9 +201,10 @@ def _of_roster(roster: pd.DataFrame) -> tuple[list[tuple[str, int, int, str | No
     spans: list[tuple[str, int, int, str | None]] = []
     problems = []
     if "leave" in roster.columns:
-        for person, text in zip(roster["person_id"], roster["leave"], strict=True):
+        told = roster[["person_id", "leave"]].dropna()
+        for person, text in zip(told["person_id"].tolist(), told["leave"].tolist(), strict=True):
             try:
-                leaves = parse_leave(None if pd.isna(text) else text)
+                leaves = parse_leave(text)
             except OptionError as error:
                 said = Message(error.en, error.zh)
                 problems.append(message("staffing.bad_leave", who=person, why=said))

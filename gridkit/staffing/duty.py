@@ -16,7 +16,7 @@ from ..slots import day_types
 from ..tables import POSTS, first_few
 from .absences import local_minutes, read_away
 from .ladders import climb, links_of, rungs
-from .shifts import shifts_of, slot_texts
+from .shifts import shifts_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -135,7 +135,8 @@ def on_duty(
     tables = [areas] if isinstance(areas, pd.DataFrame) else list(areas)
     if located is not None:
         tables = [*tables, _as_areas(located)]
-    levels = dict(zip(posts["area_code"], posts["level"], strict=True))
+    there = posts[["area_code", "level"]].drop_duplicates()
+    levels = dict(zip(there["area_code"].tolist(), there["level"].tolist(), strict=True))
     links = links_of(tables, known=levels)
     starts, place, times = _places(located, area_code, at, levels, links)
     wanted = _wanted(posts, roles, known)
@@ -281,7 +282,6 @@ def _candidates(
     mine = posts[["level", "area_code"]].assign(post=np.arange(len(posts)), depth=depth)
     rows = ladders.merge(mine.dropna(subset="depth"), on=["level", "area_code"])
     rows = rows.merge(shifts, on="post")
-    rows["text"] = slot_texts(posts).to_numpy(object)[rows["post"]]
     rows = rows.sort_values(
         ["place", "step", "depth", "always", "text", "since", "post", "piece"]
     ).reset_index(drop=True)

@@ -48,16 +48,14 @@ def links_of(tables: Iterable[pd.DataFrame], *, known: Mapping[str, str]) -> Lin
     frames = [_with_level(table) for table in tables]
     levels = dict(known)
     for frame in frames:
-        levels |= dict(zip(frame["area_code"], frame["level"], strict=True))
+        levels |= dict(zip(frame["area_code"].tolist(), frame["level"].tolist(), strict=True))
     links: Links = {}
     for frame in frames:
         own = frame["level"].iloc[0] if len(frame) else ""
         above = [c for c in LINKS if c in frame.columns and LINKS[c] != own]
-        parents = frame["parent_code"] if "parent_code" in frame.columns else [None] * len(frame)
-        columns = [frame[c] for c in above]
-        for level, code, parent, *codes in zip(
-            frame["level"], frame["area_code"], parents, *columns, strict=True
-        ):
+        plain = frame.reindex(columns=["level", "area_code", "parent_code", *above])
+        columns = [plain[c].tolist() for c in plain.columns]
+        for level, code, parent, *codes in zip(*columns, strict=True):
             named = [(LINKS[c], v) for c, v in zip(above, codes, strict=True) if pd.notna(v)]
             if pd.notna(parent) and parent in levels:
                 named.append((levels[parent], parent))

@@ -34,7 +34,6 @@ def shifts_of(posts: pd.DataFrame) -> pd.DataFrame:
     start, end = days_of(posts, "valid_from"), days_of(posts, "valid_to")
     texts = slot_texts(posts)
     problems: list[Message] = []
-    rows = []
     read: dict[str, Any] = {}
     for text in texts.unique():
         try:
@@ -48,24 +47,19 @@ def shifts_of(posts: pd.DataFrame) -> pd.DataFrame:
         problems.append(message("staffing.turned", rows=first_few(np.flatnonzero(turned))))
     problems += _overlapping(posts, start, end, texts)
     raise_all(SchemaError, problems)
-    for i, text in enumerate(texts):
-        rows += [(i, n, slot) for n, slot in enumerate(read[text])]
     since = _day_number(start, -int(EVER))
     until = _day_number(end, int(EVER))
-    post = np.array([r[0] for r in rows], np.int64)
-    begins = {slot: _begins(slot) for slot in {r[2] for r in rows}}
-    return pd.DataFrame(
-        {
-            "post": post,
-            "piece": [r[1] for r in rows],
-            "always": (texts == "").to_numpy()[post] if len(post) else [],
-            "start": np.array([r[2].start for r in rows], np.int64),
-            "end": np.array([r[2].end for r in rows], np.int64),
-            "begins": np.array([begins[r[2]] for r in rows], np.int64),
-            "since": since[post],
-            "until": until[post],
-        }
+    pieces = [
+        (text, n, slot.start, slot.end, _begins(slot))
+        for text, slots in read.items()
+        for n, slot in enumerate(slots)
+    ]
+    columns = ["text", "piece", "start", "end", "begins"]
+    own = pd.DataFrame(
+        {"text": texts.to_numpy(), "post": np.arange(len(posts)), "since": since, "until": until}
     )
+    shifts = own.merge(pd.DataFrame(pieces, columns=columns).astype({"text": "str"}), on="text")
+    return shifts.assign(always=shifts["text"] == "")
 
 
 def _begins(slot: Any) -> int:

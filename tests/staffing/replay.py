@@ -197,7 +197,7 @@ def _serving(world, post, when):
     if partner is None and person is not None and not pd.isna(own[person]):
         partner = own[person]
     how = "substitute" if named else "backup"
-    asked, standing = {person}, named or partner
+    asked, standing = set(), named or partner
     while standing is not None and standing not in asked:
         away, named = _away(world, standing, when)
         if not away:
