@@ -98,12 +98,15 @@ if TYPE_CHECKING:
     from .rules import load_stage_limits as load_stage_limits
     from .sheets import write_csv as write_csv
     from .sheets import write_xlsx as write_xlsx
+    from .staffing.command import chain_of as chain_of
     from .staffing.duty import on_duty as on_duty
     from .staffing.duty_words import duty_text as duty_text
+    from .staffing.fixes import five_fixes as five_fixes
     from .staffing.history import compare_posts as compare_posts
     from .staffing.history import hand_over as hand_over
     from .staffing.history import posts_at as posts_at
     from .staffing.history import record_posts as record_posts
+    from .staffing.post_checks import check_posts as check_posts
     from .staffing.posts import assign as assign
 
 _HOMES = {
@@ -141,8 +144,10 @@ _HOMES = {
     "bulletin": "publishing.bulletins",
     "cell_map": "publishing.maps",
     "cells_at": "division.lineage",
+    "chain_of": "staffing.command",
     "check_cells": "division.checks",
     "check_edition": "location.editions",
+    "check_posts": "staffing.post_checks",
     "compare_map": "publishing.compare_maps",
     "compare_posts": "staffing.history",
     "density": "evaluation.heat",
@@ -187,6 +192,7 @@ _HOMES = {
     "redraw_cells": "division.life",
     "repair_cells": "division.repair",
     "save_map": "publishing.offline",
+    "five_fixes": "staffing.fixes",
     "split_blocks": "division.splitting",
     "split_cell": "division.life",
     "square_cells": "division.lattice",
