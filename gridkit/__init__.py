@@ -91,9 +91,11 @@ if TYPE_CHECKING:
     from .publishing.offline import GridMap as GridMap
     from .publishing.offline import save_map as save_map
     from .rules import Category as Category
+    from .rules import Responsibility as Responsibility
     from .rules import Role as Role
     from .rules import load_barriers as load_barriers
     from .rules import load_categories as load_categories
+    from .rules import load_responsibility as load_responsibility
     from .rules import load_roles as load_roles
     from .rules import load_stage_limits as load_stage_limits
     from .sheets import write_csv as write_csv
@@ -106,6 +108,7 @@ if TYPE_CHECKING:
     from .staffing.history import hand_over as hand_over
     from .staffing.history import posts_at as posts_at
     from .staffing.history import record_posts as record_posts
+    from .staffing.ownership import responsible as responsible
     from .staffing.post_checks import check_posts as check_posts
     from .staffing.posts import assign as assign
 
@@ -134,6 +137,7 @@ _HOMES = {
     "Plan": "plan.bundle",
     "Rebalanced": "division.rebalancing",
     "Repair": "division.repair",
+    "Responsibility": "rules",
     "Role": "rules",
     "SchemaError": "errors",
     "Split": "division.splitting",
@@ -159,6 +163,7 @@ _HOMES = {
     "explain": "location.reasons",
     "file_cases": "casework.cases",
     "findings_map": "publishing.finding_maps",
+    "five_fixes": "staffing.fixes",
     "follow": "division.lineage",
     "four_bounds": "division.compass",
     "from_qgis": "plan.handwork",
@@ -170,6 +175,7 @@ _HOMES = {
     "indicators": "evaluation.rates",
     "load_barriers": "rules",
     "load_categories": "rules",
+    "load_responsibility": "rules",
     "load_roles": "rules",
     "load_stage_limits": "rules",
     "locate": "location.owner",
@@ -191,8 +197,8 @@ _HOMES = {
     "redivide": "division.redivision",
     "redraw_cells": "division.life",
     "repair_cells": "division.repair",
+    "responsible": "staffing.ownership",
     "save_map": "publishing.offline",
-    "five_fixes": "staffing.fixes",
     "split_blocks": "division.splitting",
     "split_cell": "division.life",
     "square_cells": "division.lattice",

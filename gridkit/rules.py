@@ -25,10 +25,12 @@ __all__ = [
     "Barrier",
     "Category",
     "Level",
+    "Responsibility",
     "Role",
     "load_barriers",
     "load_categories",
     "load_levels",
+    "load_responsibility",
     "load_roles",
     "load_stage_limits",
 ]
@@ -110,6 +112,39 @@ class Role:
     beats: bool = False
     supervisor: str = ""
     level: str = ""
+
+
+@dataclass(frozen=True)
+class Responsibility:
+    """Who is responsible where ownership is unclear, and which department a category names.
+
+    Attributes
+    ----------
+    grounds : dict of code → (zh, en)
+        The grounds in the order in which they are asked: ``territory``, the columns ``supervises``,
+        ``licenses``, ``benefits`` and whatever else a city adds, ``fallback``.
+    lines : dict of category's beginning → {ground or ``line``: unit}
+        Units by name or by kind.
+
+    Examples
+    --------
+    >>> from gridkit import Responsibility
+    >>> grounds = {"territory": ("属地", "territory"), "fallback": ("兜底", "fallback")}
+    >>> Responsibility(grounds, {"E01": {"line": "环卫所"}}).named("E0110", "line")
+    '环卫所'
+    """
+
+    grounds: dict[str, tuple[str, str]]
+    lines: dict[str, dict[str, str]]
+
+    def named(self, category: str, ground: str) -> str:
+        """Return the unit that a category names for a ground; the longest beginning counts."""
+        fitting = [
+            code
+            for code, units in self.lines.items()
+            if category.startswith(code) and ground in units
+        ]
+        return self.lines[max(fitting, key=len)][ground] if fitting else ""
 
 
 @dataclass(frozen=True)
@@ -317,6 +352,33 @@ def _bad_choices(rows: Sequence[Mapping[str, Any]], name: str) -> list[Message]:
         for field, known in choices.items()
         if field in row and row[field] not in known
     ]
+
+
+def load_responsibility(path: str | Path | None = None) -> Responsibility:
+    """Return the grounds of responsibility and the departments of the categories.
+
+    Parameters
+    ----------
+    path : path, optional
+        A city's own TOML file; the default is ``standards/responsibility.toml``.
+
+    Raises
+    ------
+    FileError, SchemaError
+
+    Examples
+    --------
+    >>> from gridkit.rules import load_responsibility
+    >>> rules = load_responsibility()
+    >>> list(rules.grounds), rules.named("E0126", "line"), rules.named("E0110", "line")
+    (['territory', 'supervises', 'licenses', 'benefits', 'fallback'], '水务部门', '环卫所')
+    """
+    grounds = _toml(path, "responsibility.toml", "ground", ("code", "zh", "en"))
+    lines = _toml(path, "responsibility.toml", "line", ("code",))
+    return Responsibility(
+        {row["code"]: (row["zh"], row["en"]) for row in grounds},
+        {row["code"]: {k: v for k, v in row.items() if k != "code"} for row in lines},
+    )
 
 
 def load_barriers(path: str | Path | None = None) -> dict[str, Barrier]:
