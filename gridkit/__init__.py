@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from .intake.reports import Intake as Intake
     from .intake.reports import read_reports as read_reports
     from .intake.roster import read_roster as read_roster
+    from .intake.roster_sheet import roster_template as roster_template
     from .location.editions import Edition as Edition
     from .location.editions import check_edition as check_edition
     from .location.locator import Locator as Locator
@@ -198,6 +199,7 @@ _HOMES = {
     "redraw_cells": "division.life",
     "repair_cells": "division.repair",
     "responsible": "staffing.ownership",
+    "roster_template": "intake.roster_sheet",
     "save_map": "publishing.offline",
     "split_blocks": "division.splitting",
     "split_cell": "division.life",

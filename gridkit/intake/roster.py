@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -12,13 +13,14 @@ import pandas as pd
 import shapely
 
 from ..crs import suggest_crs
-from ..errors import SchemaError, raise_all
+from ..errors import GridkitWarning, SchemaError, raise_all
 from ..messages import message
 from ..rules import load_roles
 from ..tables import ROSTER, first_few
 from .columns import blank, code_text, header_words, match_columns, numbers, rename_columns
-from .coordinates import degrees_of, project
+from .coordinates import FAR_M, degrees_of, project
 from .readers import open_table
+from .relations import hours_of, relations_of
 from .times import parse_times
 from .vector import working_crs
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from ..messages import Message
     from ..rules import Role
+    from .district import District
 
     Mask = NDArray[np.bool_]
 
@@ -45,6 +48,7 @@ def read_roster(
     *,
     crs: Any = None,
     communities: gpd.GeoDataFrame | None = None,
+    district: District | None = None,
     roles: Mapping[str, Role] | None = None,
 ) -> gpd.GeoDataFrame:
     """Read the people who can hold posts.
@@ -60,6 +64,9 @@ def read_roster(
     communities : GeoDataFrame, optional
         A person without coordinates starts from an inner point of the own community, found by
         its code or its name.
+    district : District, optional
+        Its CRS and communities count where `crs` and `communities` are not given, and bases are
+        looked at: one outside is told, one more than 20 km away is an error.
     roles : mapping of code → Role, optional
         By default `load_roles`. A role is known by code, name or alias.
 
@@ -75,9 +82,16 @@ def read_roster(
         The file is missing, unreadable, of unknown format or encoding.
     SchemaError
         One error with every problem: no rows, missing columns, people without number or twice,
-        unknown roles, unusable capacities, phones, dates, coordinates, people without a base.
+        unknown roles, unusable capacities, phones, dates, slots, leave, coordinates, people
+        without a base; partners and supervisors who are not in the roster, are the person itself
+        or go round in a circle.
     CRSError
         `crs` is unknown or not in metres.
+
+    Warns
+    -----
+    GridkitWarning
+        Bases outside the district.
 
     Examples
     --------
@@ -108,15 +122,19 @@ def read_roster(
         )
     known = load_roles() if roles is None else roles
     table, problems = _typed(rename_columns(raw, mapping), known, name)
+    if district is not None and communities is None:
+        communities = district.communities
     table = _with_codes(table, communities)
     lon, lat, unreadable = _positions(table)
-    target = _target(crs, communities, lon, lat)
+    target = _target(district.crs if crs is None and district else crs, communities, lon, lat)
     bases = _bases(table, lon, lat, target, communities)
     nowhere = shapely.is_empty(bases) & ~unreadable
     problems += _told(
         (unreadable, message("intake.person_position", source=name, **_rows(unreadable))),
         (nowhere, message("intake.person_nowhere", source=name, **_rows(nowhere))),
     )
+    if district is not None:
+        problems += _astray(bases, district, name)
     raise_all(SchemaError, problems)
     people = table.drop(columns=["longitude", "latitude"], errors="ignore")
     ours = [c.name for c in ROSTER.columns if c.name in people.columns]
@@ -125,6 +143,17 @@ def read_roster(
     roster = gpd.GeoDataFrame(people[[*ours, *others]].assign(base=starts), geometry="base")
     ROSTER.check(roster, source=name)
     return roster
+
+
+def _astray(bases: NDArray[np.object_], district: District, source: str) -> list[Message]:
+    """Warn of bases outside the district; return what is wrong with those far away."""
+    land = district.boundary.geometry.union_all()
+    apart = np.nan_to_num(shapely.distance(bases, land))
+    outside, far = (apart > 0) & (apart <= FAR_M), apart > FAR_M
+    if outside.any():
+        told = message("intake.person_outside", source=source, **_rows(outside))
+        warnings.warn(GridkitWarning(*told), stacklevel=3)
+    return _told((far, message("intake.person_far", source=source, **_rows(far))))
 
 
 def _open(source: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -182,7 +211,14 @@ def _typed(
     if "phone" in typed:
         problems += _phone_problems(typed["phone"], source)
     dates, more = _dates(frame, words, source)
-    return frame.assign(**typed, **dates), [*problems, *more]
+    problems += more
+    # As long as ids are missing or repeated, nobody can say who is meant.
+    readers = [hours_of] if (unnumbered | twice).any() else [relations_of, hours_of]
+    for read in readers:
+        found, more = read(frame.assign(**typed), source=source)
+        typed |= found
+        problems += more
+    return frame.assign(**typed, **dates), problems
 
 
 def _key(values: pd.Series) -> pd.Series:
