@@ -109,6 +109,7 @@ if TYPE_CHECKING:
     from .staffing.history import hand_over as hand_over
     from .staffing.history import posts_at as posts_at
     from .staffing.history import record_posts as record_posts
+    from .staffing.lists import posting_lists as posting_lists
     from .staffing.ownership import responsible as responsible
     from .staffing.post_checks import check_posts as check_posts
     from .staffing.posts import assign as assign
@@ -188,6 +189,7 @@ _HOMES = {
     "on_duty": "staffing.duty",
     "parse_limit": "casework.clock",
     "percent": "evaluation.rates",
+    "posting_lists": "staffing.lists",
     "posts_at": "staffing.history",
     "read_cells": "intake.district",
     "read_district": "intake.district",
