@@ -113,6 +113,8 @@ if TYPE_CHECKING:
     from .staffing.ownership import responsible as responsible
     from .staffing.post_checks import check_posts as check_posts
     from .staffing.posts import assign as assign
+    from .staffing.proof import Proof as Proof
+    from .staffing.proof import prove_posts as prove_posts
 
 _HOMES = {
     "Blocks": "division.blocks",
@@ -137,6 +139,7 @@ _HOMES = {
     "OptionError": "errors",
     "Period": "evaluation.periods",
     "Plan": "plan.bundle",
+    "Proof": "staffing.proof",
     "Rebalanced": "division.rebalancing",
     "Repair": "division.repair",
     "Responsibility": "rules",
@@ -191,6 +194,7 @@ _HOMES = {
     "percent": "evaluation.rates",
     "posting_lists": "staffing.lists",
     "posts_at": "staffing.history",
+    "prove_posts": "staffing.proof",
     "read_cells": "intake.district",
     "read_district": "intake.district",
     "read_reports": "intake.reports",

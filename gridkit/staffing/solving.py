@@ -1,0 +1,77 @@
+"""Least-cost assignments on given arcs, by the network solvers of OR-Tools."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .needs import Ints
+    from .pricing import Arcs
+
+__all__ = ["best_on", "transport"]
+
+
+def best_on(arcs: Arcs, capacity: Ints, areas: int, penalty: int) -> Ints:
+    """Return the person of each area at least total cost, -1 for nobody, which costs `penalty`.
+
+    Parameters
+    ----------
+    arcs : Arcs
+    capacity : array of int, m
+    areas : int
+        Number of areas.
+    penalty : int
+        What an area without anybody costs.
+    """
+    people, sink = areas + np.arange(len(capacity)), areas + len(capacity)
+    everyone = np.arange(areas)
+    tail = np.concatenate([arcs.i, people, everyone])
+    head = np.concatenate([areas + arcs.j, np.full(len(people) + areas, sink)])
+    most = np.concatenate([np.ones_like(arcs.i), capacity, np.ones_like(everyone)])
+    cost = np.concatenate([arcs.cost, np.zeros_like(capacity), np.full(areas, penalty)])
+    supply = np.concatenate([np.ones_like(everyone), np.zeros_like(capacity), [-areas]])
+    flow = _flow(tail, head, most, cost, supply)[: len(arcs.i)] > 0
+    chosen = np.full(areas, -1)
+    chosen[arcs.i[flow]] = arcs.j[flow]
+    return chosen
+
+
+def transport(cost: Ints, supply: Ints, places: Ints, penalty: int) -> Ints:
+    """Return how much goes from each row to each column at least cost; what goes nowhere costs.
+
+    Parameters
+    ----------
+    cost : array of int, (rows, columns)
+    supply, places : array of int
+        What rows have and columns take.
+    penalty : int
+        What one that goes nowhere costs.
+    """
+    rows, columns = cost.shape
+    sink = rows + columns
+    ends = [np.repeat(np.arange(rows), columns), rows + np.arange(columns), np.arange(rows)]
+    heads = [rows + np.tile(np.arange(columns), rows), np.full(columns, sink), np.full(rows, sink)]
+    most = [np.repeat(supply, columns), places, supply]
+    costs = [cost.ravel(), np.zeros_like(places), np.full(rows, penalty)]
+    nodes = np.concatenate([supply, np.zeros_like(places), [-supply.sum()]])
+    tail, head, room, price = (np.concatenate(part) for part in (ends, heads, most, costs))
+    flow = _flow(tail, head, room, price, nodes)
+    return flow[: cost.size].reshape(cost.shape)
+
+
+def _flow(tail: Ints, head: Ints, most: Ints, cost: Ints, supply: Ints) -> Ints:
+    # Imported here: it takes longer to load than all of gridkit.
+    from ortools.graph.python.min_cost_flow import SimpleMinCostFlow
+
+    solver = SimpleMinCostFlow()
+    arcs = solver.add_arcs_with_capacity_and_unit_cost(
+        tail.astype(np.int32), head.astype(np.int32), most, cost
+    )
+    solver.set_nodes_supplies(np.arange(len(supply), dtype=np.int32), supply)
+    status = solver.solve()
+    if status != solver.OPTIMAL:
+        raise RuntimeError(f"minimum-cost flow: {status}")
+    flows: Ints = solver.flows(arcs)
+    return flows
