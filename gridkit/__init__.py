@@ -101,6 +101,10 @@ if TYPE_CHECKING:
     from .rules import load_stage_limits as load_stage_limits
     from .sheets import write_csv as write_csv
     from .sheets import write_xlsx as write_xlsx
+    from .staffing.answers import PostReason as PostReason
+    from .staffing.answers import Shortage as Shortage
+    from .staffing.answers import explain_post as explain_post
+    from .staffing.answers import explain_shortage as explain_shortage
     from .staffing.command import chain_of as chain_of
     from .staffing.duty import on_duty as on_duty
     from .staffing.duty_words import duty_text as duty_text
@@ -139,12 +143,14 @@ _HOMES = {
     "OptionError": "errors",
     "Period": "evaluation.periods",
     "Plan": "plan.bundle",
+    "PostReason": "staffing.answers",
     "Proof": "staffing.proof",
     "Rebalanced": "division.rebalancing",
     "Repair": "division.repair",
     "Responsibility": "rules",
     "Role": "rules",
     "SchemaError": "errors",
+    "Shortage": "staffing.answers",
     "Split": "division.splitting",
     "StreamResult": "location.stream",
     "WorkCalendar": "calendar",
@@ -166,6 +172,8 @@ _HOMES = {
     "duty_text": "staffing.duty_words",
     "edit_cells": "publishing.editor",
     "explain": "location.reasons",
+    "explain_post": "staffing.answers",
+    "explain_shortage": "staffing.answers",
     "file_cases": "casework.cases",
     "findings_map": "publishing.finding_maps",
     "five_fixes": "staffing.fixes",

@@ -37,6 +37,7 @@ class Refusal(enum.IntFlag):
     SLOT = 8
     LEAVE = 16
     VALIDITY = 32
+    ASIDE = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +70,8 @@ class Need:
     holder : array of int, n
         Position of the person who held the area before; -1 nobody who is among the people.
     max_distance_m, own_bonus_m, stay_bonus_m : float
+    aside : (int, int)
+        A pair set aside, to ask what would be without it; (-1, -1) none.
     """
 
     role: Role
@@ -85,6 +88,7 @@ class Need:
     max_distance_m: float
     own_bonus_m: float
     stay_bonus_m: float
+    aside: tuple[int, int] = (NOBODY, NOBODY)
 
     def distance(self, i: Ints, j: Ints) -> Floats:
         """Return the metres from areas `i` to people `j`, arrays that broadcast."""
@@ -116,6 +120,8 @@ class Need:
         )
         if not np.isfinite(self.own_bonus_m):
             flags = flags | ~self.is_own(i, j) * _flag(Refusal.OWN)
+        if self.aside[0] >= 0:
+            flags = flags | ((i == self.aside[0]) & (j == self.aside[1])) * _flag(Refusal.ASIDE)
         masks: Masks = flags.astype(np.uint8)
         return masks
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..rules import Role
     from .needs import Ints, Need
 
-__all__ = ["Proof", "prove_posts"]
+__all__ = ["Proof", "given_posts", "prove_posts"]
 
 
 @dataclass(frozen=True)
@@ -172,6 +172,20 @@ def _given(posts: pd.DataFrame, level: str, need: Need) -> tuple[Ints, list[Mess
         which = _some(f"{need.ids[j]} {held[j]}/{need.capacity[j]}" for j in over)
         problems.append(message("staffing.proof_capacity", role=role, which=which))
     return chosen, problems
+
+
+def given_posts(posts: pd.DataFrame, level: str, need: Need) -> Ints:
+    """Return the person of each area as posted, -1 nobody.
+
+    Raises
+    ------
+    SchemaError
+        The posts break a rule.
+    """
+    POSTS.check(posts, source="posts")
+    chosen, problems = _given(posts, level, need)
+    raise_all(SchemaError, problems)
+    return chosen
 
 
 def _row(need: Need, chosen: Ints) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import maximum_flow
+from scipy.spatial import cKDTree
 
 from ..messages import Message, message
 from .needs import Refusal
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .needs import Floats, Ints, Need
+    from .needs import Ints, Need
 
     Flags = NDArray[np.bool_]
 
@@ -117,16 +118,27 @@ def allowed_pairs(need: Need, waived: tuple[str, ...] = ()) -> csr_array:
     """Return the pairs that no rule refuses, but for the rules that are `waived`."""
     mask = np.uint8(sum(Refusal[name].value for name in waived))
     n, m = len(need.codes), len(need.ids)
-    rows, columns = [], []
-    step = max(1, 4_000_000 // max(m, 1))
-    for first in range(0, n, step):
-        i = np.arange(first, min(first + step, n))[:, None]
-        free = (need.refused(i, np.arange(m)[None, :]) & ~mask) == 0
-        found = np.nonzero(free)
-        rows.append(found[0] + first)
-        columns.append(found[1])
-    i, j = (np.concatenate(side) if side else np.zeros(0, int) for side in (rows, columns))
+    if np.isfinite(need.max_distance_m) and "DISTANCE" not in waived:
+        near = cKDTree(need.points).sparse_distance_matrix(
+            cKDTree(need.bases), need.max_distance_m * (1 + 1e-9), output_type="ndarray"
+        )
+        i, j = near["i"], near["j"]
+    else:
+        i, j = (side.ravel() for side in np.indices((n, m), dtype=np.int32))
+    free = (need.refused(i, j) & ~mask) == 0
+    i, j = i[free], j[free]
     return csr_array(coo_array((np.ones(len(i), np.int8), (i, j)), shape=(n, m)))
+
+
+def _anybody(need: Need, waived: tuple[str, ...]) -> Flags | None:
+    """Return who may serve, where everybody who may serves everywhere; else None."""
+    if np.isfinite(need.max_distance_m) and "DISTANCE" not in waived:
+        return None
+    if not np.isfinite(need.own_bonus_m) and "OWN" not in waived:
+        return None
+    mask = np.uint8(sum(Refusal[name].value for name in waived))
+    able: Flags = (need.barred & ~mask) == 0
+    return able
 
 
 def conflict_of(need: Need) -> Conflict | None:
@@ -137,6 +149,12 @@ def conflict_of(need: Need) -> Conflict | None:
     places (P. Hall, "On representatives of subsets", 1935). Any one of them could be the empty
     one, so that without it the others come out.
     """
+    able = _anybody(need, ())
+    if able is not None:
+        places = int(need.capacity[able].sum())
+        short = places < len(need.codes)
+        codes, ids = tuple(need.codes[: places + 1]), tuple(need.ids[able])
+        return Conflict(codes, ids, places) if short else None
     allowed = allowed_pairs(need)
     _, served = most_filled(allowed, need.capacity)
     empty = np.flatnonzero(served < 0)
@@ -213,6 +231,9 @@ def _fills(need: Need, rules: tuple[str, ...], room: Ints | None = None) -> bool
     capacity = need.capacity if room is None else room
     if CAPACITY in rules and room is None:
         capacity = np.full(len(need.ids), len(need.codes), np.int64)
+    able = _anybody(need, waived)
+    if able is not None:
+        return int(capacity[able].sum()) >= len(need.codes)
     return most_filled(allowed_pairs(need, waived), capacity)[0] == len(need.codes)
 
 
@@ -221,12 +242,12 @@ def _tuned(need: Need, rules: tuple[str, ...]) -> Relaxation:
     far = extra = None
     if "DISTANCE" in rules:
         others = tuple(rule for rule in rules if rule != "DISTANCE")
-        steps = _distances(need)
+        first = int(np.ceil(need.max_distance_m))
 
         def reaches(k: int) -> bool:
-            return _fills(replace(need, max_distance_m=float(steps[k])), others)
+            return _fills(replace(need, max_distance_m=float(first + k)), others)
 
-        far = float(steps[_least(len(steps), reaches)])
+        far = float(first + _least(_span(need) - first + 2, reaches))
     if CAPACITY in rules:
         widened = need if far is None else replace(need, max_distance_m=far)
         waived = tuple(rule for rule in rules if rule not in (CAPACITY, "DISTANCE"))
@@ -238,12 +259,10 @@ def _tuned(need: Need, rules: tuple[str, ...]) -> Relaxation:
     return Relaxation(rules, far, extra)
 
 
-def _distances(need: Need) -> Floats:
-    """Return the distances beyond the cap, each once, ascending, rounded up to whole metres."""
-    i = np.arange(len(need.codes))[:, None]
-    apart = np.ceil(need.distance(i, np.arange(len(need.ids))[None, :]))
-    steps: Floats = np.unique(apart[apart > need.max_distance_m])
-    return steps
+def _span(need: Need) -> int:
+    """Return whole metres that no trip exceeds."""
+    both = np.concatenate([need.points, need.bases])
+    return int(np.ceil(np.hypot(*np.ptp(both, axis=0))))
 
 
 def _least(n: int, does: Callable[[int], bool]) -> int:
