@@ -33,11 +33,13 @@ def lattice(n: int) -> tuple[gpd.GeoDataFrame, float]:
     """Return n areas side by side, and the side of the town."""
     side = 14_000 * (n / 7_840) ** 0.5
     columns = int(np.ceil(n**0.5))
-    step = side / columns
-    at = np.array([(k % columns, k // columns) for k in range(n)]) * step + ZERO
+    # Whole decimetres, so that neighbours agree vertex by vertex.
+    step = round(side / columns, 1)
+    at = np.array([(k % columns, k // columns) for k in range(n)])
+    low, high = (np.round((at + d) * step, 1) + ZERO for d in (0, 1))
     rng = np.random.default_rng(0)
     frame = {"cell_code": [f"a{i:06}" for i in range(n)], "load": rng.uniform(30, 60, n)}
-    return gpd.GeoDataFrame(frame, geometry=shapely.box(*at.T, *(at + step).T), crs=CRS), side
+    return gpd.GeoDataFrame(frame, geometry=shapely.box(*low.T, *high.T), crs=CRS), side
 
 
 def people(n: int, side: float, code: str, *, seed: int, clusters: int = 0) -> gpd.GeoDataFrame:
@@ -186,7 +188,7 @@ def changes(areas: gpd.GeoDataFrame, side: float) -> None:
     posts = gk.assign(areas, before, **ask)
     anew = gk.assign(areas, after, **ask)
     again = gk.compare_posts(posts, anew)
-    for bonus in (50.0, 150.0, 300.0):
+    for bonus in (30.0, 40.0, 50.0, 300.0):
         stay = {"previous": posts, "stay_bonus_m": bonus}
         kept, cpu, wall = timed(lambda s=stay: gk.assign(areas, after, **s, **ask))
         moved = gk.compare_posts(posts, kept)

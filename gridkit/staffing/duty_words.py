@@ -10,6 +10,8 @@ from ..messages import require_lang, say
 from ..rules import load_levels, load_roles
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..errors import Lang
     from ..rules import Level, Role
 
@@ -32,13 +34,17 @@ _SERVES = {
 }
 
 
-def duty_text(who: pd.DataFrame, *, lang: Lang = "zh") -> pd.Series[Any]:
+def duty_text(
+    who: pd.DataFrame, *, rules: Mapping[str, Role] | None = None, lang: Lang = "zh"
+) -> pd.Series[Any]:
     """Say in a sentence who answers, and why that person.
 
     Parameters
     ----------
     who : DataFrame
         As `on_duty` returns it.
+    rules : mapping of code → Role, optional
+        Names of the roles; `load_roles` by default.
     lang : {"zh", "en"}
 
     Returns
@@ -59,7 +65,7 @@ def duty_text(who: pd.DataFrame, *, lang: Lang = "zh") -> pd.Series[Any]:
     """
     lang = require_lang(lang)
     levels = {level.code: level for level in load_levels()}
-    known = load_roles()
+    known = dict(load_roles() if rules is None else rules)
     told: dict[tuple[Any, ...], str] = {}
     columns = ["role", "level", "area_code", "person_id", "via", "steps", "reason"]
     texts = []

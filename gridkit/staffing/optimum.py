@@ -11,7 +11,7 @@ from .buckets import bucket_points
 from .candidates import arcs_of, join_arcs, likely_arcs, nearest_arcs, ranks
 from .needs import NOBODY
 from .pricing import UNIT, Arcs, cheap_pairs, millimetres, settle
-from .solving import best_on
+from .solving import best_on, best_pairs
 
 if TYPE_CHECKING:
     from .buckets import Buckets
@@ -70,10 +70,11 @@ def optimum(need: Need, *, gap: float, hint: Ints | None = None) -> Optimum:
         arcs = join_arcs(need, arcs, arcs_of(need, held, hint[held]))
     longest = _longest(need)
     penalty, largest = 2 * longest, longest * (min(n, m) + 1)
-    widened = False
+    widened = pairs_up = False
     while True:
-        chosen = best_on(arcs, need.capacity, n, penalty)
+        chosen = best_pairs(arcs, n) if pairs_up else best_on(arcs, need.capacity, n, penalty)
         empty = chosen < 0
+        pairs_up = n == m and not empty.any() and bool((need.capacity == 1).all())
         if empty.any() and not widened:
             # Nearest pairs are not enough where people cluster: begin with pairs that rough
             # prices of whole quarters name.
@@ -174,10 +175,17 @@ def merge_bases(need: Need) -> tuple[Need, Ints]:
 def spread_out(need: Need, group: Ints, chosen: Ints) -> Ints:
     """Return the person of each area where `chosen` names groups: evenly, in the order of ids."""
     result = np.full(len(chosen), NOBODY, np.int64)
-    for g in np.unique(chosen[chosen >= 0]):
-        areas, people = np.flatnonzero(chosen == g), np.flatnonzero(group == g)
-        rounds = np.arange(int(need.capacity[people].max()))[:, None]
-        turn = np.broadcast_to(people, (len(rounds), len(people)))
-        places = turn[rounds < need.capacity[people][None, :]]
-        result[areas] = places[: len(areas)]
+    # Places in turns: everybody's first, then everybody's second, by group and id.
+    able = np.flatnonzero(group >= 0)
+    person = np.repeat(able, need.capacity[able])
+    turn = np.arange(len(person)) - np.repeat(
+        np.cumsum(need.capacity[able]) - need.capacity[able], need.capacity[able]
+    )
+    person = person[np.lexsort((person, turn, group[person]))]
+    first = np.searchsorted(group[person], np.arange(int(group.max(initial=-1)) + 1))
+    filled = np.flatnonzero(chosen >= 0)
+    filled = filled[np.argsort(chosen[filled], kind="stable")]
+    of = chosen[filled]
+    nth = np.arange(len(filled)) - np.searchsorted(of, of, "left")
+    result[filled] = person[first[of] + nth]
     return result

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["assign"]
 
-GAP = 0.0005
+GAP = 0.001
 """An assignment this share above the best possible is good enough to stop."""
 
 
@@ -103,7 +103,7 @@ def assign(
     -----
     Each role and slot is a minimum-cost flow, solved by OR-Tools on pairs that are near or that
     the prices of the last solution name (column generation), until prices prove that no
-    assignment is more than 0.05 % better; `prove_posts` goes to the end. A shortage is confirmed
+    assignment is more than 0.1 % better; `prove_posts` goes to the end. A shortage is confirmed
     with all pairs. Roles with ``beats`` hold contiguous areas of equal load instead. Which of
     several equally short answers comes out depends on codes and ids, not on the order of the rows.
 

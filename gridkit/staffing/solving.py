@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .needs import Ints
     from .pricing import Arcs
 
-__all__ = ["best_on", "transport"]
+__all__ = ["best_on", "best_pairs", "transport"]
 
 
 def best_on(arcs: Arcs, capacity: Ints, areas: int, penalty: int) -> Ints:
@@ -36,6 +36,22 @@ def best_on(arcs: Arcs, capacity: Ints, areas: int, penalty: int) -> Ints:
     chosen = np.full(areas, -1)
     chosen[arcs.i[flow]] = arcs.j[flow]
     return chosen
+
+
+def best_pairs(arcs: Arcs, n: int) -> Ints:
+    """Return the person of each area where all `n` areas and people pair up, at the least cost.
+
+    A linear assignment takes a seventh of the time of the flow, but for ever where some area or
+    person is left: it is for arcs that are known to have a complete matching.
+    """
+    from ortools.graph.python.linear_sum_assignment import SimpleLinearSumAssignment
+
+    solver = SimpleLinearSumAssignment()
+    solver.add_arcs_with_cost(arcs.i.astype(np.int32), arcs.j.astype(np.int32), arcs.cost)
+    status = solver.solve()
+    if status != solver.OPTIMAL:
+        raise RuntimeError(f"linear assignment: {status}")
+    return np.array([solver.right_mate(i) for i in range(n)])
 
 
 def transport(cost: Ints, supply: Ints, places: Ints, penalty: int) -> Ints:
