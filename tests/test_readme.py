@@ -25,7 +25,7 @@ def commands():
 
 def test_the_python_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    ten_lines, by_hand = blocks("python")
+    ten_lines, who, by_hand = blocks("python")
     assert len(ten_lines.splitlines()) <= 13
     names = {}
     here = ten_lines.replace('"data/', f'"{(ROOT / "data").as_posix()}/')
@@ -33,6 +33,10 @@ def test_the_python_runs(tmp_path, monkeypatch, capsys):
         exec(compile(here, "README.md", "exec"), names)
     assert "370699001005" in capsys.readouterr().out
     assert (tmp_path / "heat.html").stat().st_size < 2_000_000
+    exec(compile(who, "README.md", "exec"), names)
+    told = capsys.readouterr().out
+    assert "民警" in told
+    assert "保洁员" in told or "cleaner" in told
     exec(compile(by_hand, "README.md", "exec"), names)
     assert len(names["today"]) == len(names["cells"]) + 1
     assert len(gk.Plan.load(tmp_path / "plan.gpkg").lineage) == 2

@@ -11,7 +11,7 @@ from .buckets import bucket_points
 from .candidates import arcs_of, join_arcs, likely_arcs, nearest_arcs, ranks
 from .needs import NOBODY
 from .pricing import UNIT, Arcs, cheap_pairs, millimetres, settle
-from .solving import best_on, best_pairs
+from .solving import best_on, best_pairs, pairs_up
 
 if TYPE_CHECKING:
     from .buckets import Buckets
@@ -70,11 +70,12 @@ def optimum(need: Need, *, gap: float, hint: Ints | None = None) -> Optimum:
         arcs = join_arcs(need, arcs, arcs_of(need, held, hint[held]))
     longest = _longest(need)
     penalty, largest = 2 * longest, longest * (min(n, m) + 1)
-    widened = pairs_up = False
+    one_each = n == m and bool((need.capacity == 1).all())
+    widened = complete = False
     while True:
-        chosen = best_pairs(arcs, n) if pairs_up else best_on(arcs, need.capacity, n, penalty)
+        complete = complete or (one_each and pairs_up(arcs, n))
+        chosen = best_pairs(arcs, n) if complete else best_on(arcs, need.capacity, n, penalty)
         empty = chosen < 0
-        pairs_up = n == m and not empty.any() and bool((need.capacity == 1).all())
         if empty.any() and not widened:
             # Nearest pairs are not enough where people cluster: begin with pairs that rough
             # prices of whole quarters name.

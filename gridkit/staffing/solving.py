@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import maximum_flow
 
 if TYPE_CHECKING:
     from .needs import Ints
     from .pricing import Arcs
 
-__all__ = ["best_on", "best_pairs", "transport"]
+__all__ = ["best_on", "best_pairs", "pairs_up", "transport"]
 
 
 def best_on(arcs: Arcs, capacity: Ints, areas: int, penalty: int) -> Ints:
@@ -36,6 +38,16 @@ def best_on(arcs: Arcs, capacity: Ints, areas: int, penalty: int) -> Ints:
     chosen = np.full(areas, -1)
     chosen[arcs.i[flow]] = arcs.j[flow]
     return chosen
+
+
+def pairs_up(arcs: Arcs, n: int) -> bool:
+    """Tell whether the arcs can give each of `n` areas one of `n` people (a maximum flow)."""
+    ends = np.arange(n)
+    tail = np.concatenate([np.zeros(n, np.int64), 1 + arcs.i, 1 + n + ends])
+    head = np.concatenate([1 + ends, 1 + n + arcs.j, np.full(n, 1 + 2 * n)])
+    ones = np.ones(len(tail), np.int32)
+    graph = csr_array(coo_array((ones, (tail, head)), shape=(2 * n + 2, 2 * n + 2)))
+    return int(maximum_flow(graph, 0, 2 * n + 1).flow_value) == n
 
 
 def best_pairs(arcs: Arcs, n: int) -> Ints:
