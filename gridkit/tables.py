@@ -417,7 +417,7 @@ ABSENCES = Table(
     (
         _text("person_id", "人员编号", required=True),
         Column("from_at", "time", "开始时间", "with time zone", required=True),
-        Column("to_at", "time", "结束时间", "first minute back", required=True),
+        Column("to_at", "time", "结束时间", "first minute back; empty: no end yet"),
         _text("substitute_id", "替岗人员", "who stands in; else the A/B partner"),
         _text("reason", "事由"),
     ),

@@ -83,8 +83,8 @@ class Away:
         """Return who serves, whether the person had to be replaced, and how.
 
         The one named for the absence stands in, else the post's `backup`, else the person's own
-        partner; for a substitute who is away too, the same is asked again. Where the chain ends or
-        goes round, nobody serves (-1).
+        partner; for one who is away too, their substitute or partner is asked, and so on, before
+        the next in this order. Where all chains end or go round, nobody serves (-1).
 
         Returns
         -------
@@ -94,22 +94,30 @@ class Away:
         serving, how = person.copy(), np.zeros(person.size, np.int64)
         away, named = self.at(person, minute)
         absent = away | (person < 0)
+        serving[absent] = -1
         waiting = np.flatnonzero(absent)
-        partner = np.where(backup >= 0, backup, self.backup[person])
-        following = np.where(named >= 0, named, partner)
-        how[waiting] = np.where(named[waiting] >= 0, 2, 1)
-        serving[waiting] = following[waiting]
+        for start, kind in ((named, 2), (backup, 1), (self.backup[person], 1)):
+            found = self._first_present(start[waiting], minute[waiting])
+            serving[waiting] = found
+            how[waiting[found >= 0]] = kind
+            waiting = waiting[found < 0]
+        return serving, absent, how
+
+    def _first_present(self, start: Ints, minute: Ints) -> Ints:
+        """Return the first on each chain of stand-ins who is there; -1 where there is none."""
+        found = start.copy()
+        waiting = np.arange(start.size)
         # A chain longer than there are people has come back to where it was.
         for _ in range(len(self.people)):
-            waiting = waiting[serving[waiting] >= 0]
+            waiting = waiting[found[waiting] >= 0]
             if not waiting.size:
                 break
-            away, named = self.at(serving[waiting], minute[waiting])
+            away, named = self.at(found[waiting], minute[waiting])
             waiting, named = waiting[away], named[away]
-            serving[waiting] = np.where(named >= 0, named, self.backup[serving[waiting]])
+            found[waiting] = np.where(named >= 0, named, self.backup[found[waiting]])
         else:
-            serving[waiting] = -1
-        return serving, absent, how
+            found[waiting] = -1
+        return found
 
 
 def read_away(
@@ -190,6 +198,7 @@ def _given(absences: pd.DataFrame, tz: str) -> list[tuple[str, int, int, str | N
         absences["substitute_id"] if "substitute_id" in absences.columns else [None] * len(absences)
     )
     start, end = (local_minutes(absences[c], tz) for c in ("from_at", "to_at"))
+    end = np.where(absences["to_at"].isna().to_numpy(), EVER, end)
     return [
         (person, int(a), int(b), None if pd.isna(s) else str(s))
         for person, a, b, s in zip(absences["person_id"], start, end, substitutes, strict=True)

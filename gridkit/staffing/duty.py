@@ -12,8 +12,8 @@ from ..calendar import WorkCalendar, require_zone
 from ..errors import OptionError, SchemaError
 from ..messages import message
 from ..rules import load_roles
-from ..slots import day_types
-from ..tables import POSTS, first_few
+from ..slots import DAY_TYPES, day_types
+from ..tables import POSTS
 from .absences import local_minutes, read_away
 from .ladders import climb, links_of, rungs
 from .shifts import shifts_of
@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["on_duty"]
 
 VIA = ("own", "backup", "substitute", "nobody")
-REASONS = ("", "off_slot", "away", "unfilled", "no_post", "no_area")
-_OFF_SLOT, _AWAY, _UNFILLED, _NO_POST, _NO_AREA = range(1, len(REASONS))
+REASONS = ("", "off_slot", "away", "unfilled", "no_post", "no_area", "no_time")
+_OFF_SLOT, _AWAY, _UNFILLED, _NO_POST, _NO_AREA, _NO_TIME = range(1, len(REASONS))
+_UNTIMED = -2
+_BY_WEEKDAY = np.array([min(i for i, d in enumerate(DAY_TYPES) if d[0] == w) for w in range(7)])
 _WHOLE = 1440
 _NUMBERS = ("post", "step", "start", "end", "begins", "since", "until")
 
@@ -94,7 +96,7 @@ def on_duty(
         has it), ``at``, ``role``, ``level`` and ``area_code`` of the post that answers, its
         ``slot``, ``person_id`` (empty: nobody), ``via`` (own, backup, substitute, nobody),
         ``steps`` climbed, and ``reason``, why the lowest post does not answer itself: off_slot,
-        away, unfilled; no_post, where no level has one; no_area, where the place has no area.
+        away, unfilled; no_post, where no level has one; no_area, no_time, where the place has none.
 
     Raises
     ------
@@ -143,8 +145,13 @@ def on_duty(
     shifts = shifts_of(posts)
     away = read_away(posts, roster, absences, tz=tz)
     ladders = _ladders(starts, links)
+    timed = times.notna().to_numpy()
+    place = np.where(timed, place, _UNTIMED)
     minute = local_minutes(times, tz)
-    asked = _Asked(place, minute, *_kinds(minute, calendar or WorkCalendar.load()))
+    minute = np.where(timed, minute, minute[timed][0] if timed.any() else 0)
+    needed = shifts["calendar"].any()
+    days = (calendar or WorkCalendar.load()) if needed else None
+    asked = _Asked(place, minute, *_kinds(minute, days))
     answers = [
         _answer(asked, _candidates(posts, shifts, ladders, role, known), away) for role in wanted
     ]
@@ -198,10 +205,6 @@ def _require_times(times: pd.Series[Any]) -> None:
     if not isinstance(times.dtype, pd.DatetimeTZDtype):
         shown = "–" if times.empty else times.iloc[0]
         raise OptionError(*message("staffing.naive_time", value=shown))
-    missing = times.isna().to_numpy()
-    if missing.any():
-        rows = first_few(np.flatnonzero(missing))
-        raise OptionError(*message("staffing.no_time", n=int(missing.sum()), rows=rows))
 
 
 def _wanted(
@@ -241,7 +244,8 @@ class _Asked:
     yesterday: Ints
 
 
-def _kinds(minute: Ints, calendar: WorkCalendar) -> tuple[Ints, Ints, Ints]:
+def _kinds(minute: Ints, calendar: WorkCalendar | None) -> tuple[Ints, Ints, Ints]:
+    """Return day, kind of day and of the day before, as bits; without a calendar by weekday."""
     day = minute // _WHOLE
     if not day.size:
         return day, day, day
@@ -251,7 +255,8 @@ def _kinds(minute: Ints, calendar: WorkCalendar) -> tuple[Ints, Ints, Ints]:
     there[day - first] = there[day - first - 1] = True
     kinds = np.full(there.size, -1)
     days = (np.flatnonzero(there) + first).astype("datetime64[D]")
-    kinds[there] = day_types(days, calendar)
+    weekday = (days.astype(np.int64) + 3) % 7
+    kinds[there] = _BY_WEEKDAY[weekday] if calendar is None else day_types(days, calendar)
     bits = np.left_shift(np.int64(1), np.maximum(kinds, 0))
     return day, bits[day - first], bits[day - first - 1]
 
@@ -340,6 +345,7 @@ def _answer(asked: _Asked, candidates: _Candidates, away: Away) -> _Answer:
         waiting, at = waiting[left], at[left] + 1
     reason[(reason == 0) & ((post < 0) | (steps > 0))] = _NO_POST
     reason[asked.place < 0] = _NO_AREA
+    reason[asked.place == _UNTIMED] = _NO_TIME
     return _Answer(post, person, via, steps, reason)
 
 

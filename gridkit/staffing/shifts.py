@@ -10,7 +10,7 @@ import pandas as pd
 from ..division.lineage import days_of
 from ..errors import OptionError, SchemaError, raise_all
 from ..messages import Message, message
-from ..slots import DAY_TYPES, parse_slots
+from ..slots import DAY_TYPES, parse_slots, slot_text
 from ..tables import first_few
 from .absences import EVER
 
@@ -45,16 +45,18 @@ def shifts_of(posts: pd.DataFrame) -> pd.DataFrame:
     turned = (end < start).to_numpy()
     if turned.any():
         problems.append(message("staffing.turned", rows=first_few(np.flatnonzero(turned))))
-    problems += _overlapping(posts, start, end, texts)
+    spelt = {text: slot_text(slots) for text, slots in read.items()}
+    alike = pd.Series([spelt.get(t, t) for t in texts.tolist()], index=texts.index, dtype="str")
+    problems += _overlapping(posts, start, end, alike)
     raise_all(SchemaError, problems)
     since = _day_number(start, -int(EVER))
     until = _day_number(end, int(EVER))
     pieces = [
-        (text, n, slot.start, slot.end, _begins(slot))
+        (text, n, slot.start, slot.end, _begins(slot), slot.days not in ("daily", "weekdays"))
         for text, slots in read.items()
         for n, slot in enumerate(slots)
     ]
-    columns = ["text", "piece", "start", "end", "begins"]
+    columns = ["text", "piece", "start", "end", "begins", "calendar"]
     own = pd.DataFrame(
         {"text": texts.to_numpy(), "post": np.arange(len(posts)), "since": since, "until": until}
     )

@@ -180,7 +180,8 @@ def _away(world, person, when):
     away |= day < _day(row["valid_from"], dt.date.min)
     away |= day >= _day(row["valid_to"], dt.date.max)
     for absence in world.absences[world.absences["person_id"] == person].itertuples():
-        if absence.from_at.floor("min") <= when < absence.to_at.floor("min"):
+        end = when + dt.timedelta(1) if pd.isna(absence.to_at) else absence.to_at.floor("min")
+        if absence.from_at.floor("min") <= when < end:
             away = True
             named = None if pd.isna(absence.substitute_id) else absence.substitute_id
     return away, named
@@ -193,17 +194,18 @@ def _serving(world, post, when):
     away, named = _away(world, person, when) if person else (True, None)
     if not away:
         return person, "own"
-    partner = None if pd.isna(post.backup_id) else post.backup_id
-    if partner is None and person is not None and not pd.isna(own[person]):
-        partner = own[person]
-    how = "substitute" if named else "backup"
-    asked, standing = set(), named or partner
-    while standing is not None and standing not in asked:
-        away, named = _away(world, standing, when)
-        if not away:
-            return standing, how
-        asked.add(standing)
-        standing = named or (None if pd.isna(own[standing]) else own[standing])
+    starts = [(named, "substitute")]
+    starts.append((None if pd.isna(post.backup_id) else post.backup_id, "backup"))
+    if person is not None:
+        starts.append((None if pd.isna(own[person]) else own[person], "backup"))
+    for first, how in starts:
+        asked, standing = set(), first
+        while standing is not None and standing not in asked:
+            away, named = _away(world, standing, when)
+            if not away:
+                return standing, how
+            asked.add(standing)
+            standing = named or (None if pd.isna(own[standing]) else own[standing])
     return None, "nobody"
 
 

@@ -205,6 +205,45 @@ def test_every_place_has_a_row_for_each_role_in_order():
     assert who["at"].dt.tz is not None
 
 
+def test_a_place_without_a_time_keeps_its_row():
+    posts = pd.DataFrame([post("c1", "a")])
+    who = on_duty(posts, located(["c1", "c1"], [None, "2026-03-02 12:00"]))
+    assert who["reason"].tolist() == ["no_time", ""]
+    assert who["via"].tolist() == ["nobody", "own"]
+    never = on_duty(posts, located(["c1"], [None]))
+    assert never["reason"].tolist() == ["no_time"]
+    assert "no time" in duty_text(never, lang="en").iloc[0]
+
+
+def test_the_partner_serves_when_the_substitute_is_away_too():
+    away = pd.DataFrame(
+        {
+            "person_id": ["a", "c"],
+            "from_at": [at("2026-03-02 09:00")] * 2,
+            "to_at": [pd.NaT, at("2026-03-02 10:00")],
+            "substitute_id": ["c", None],
+        }
+    )
+    ask = {"roster": roster(), "absences": away}
+    posts = [post("c1", "a", backup="b")]
+    assert answer(posts, "2026-03-02 09:30", **ask) == [("b", "backup", 0, "away")]
+    assert answer(posts, "2026-03-02 10:30", **ask) == [("c", "substitute", 0, "away")]
+    # Without an end the absence goes on.
+    assert answer(posts, "2027-03-02 10:30", **ask) == [("c", "substitute", 0, "away")]
+
+
+def test_a_slot_by_its_name_is_the_slot_by_its_hours():
+    posts = [post("c1", "a", slot="夜班"), post("c1", "b", slot="22:00-06:00")]
+    with pytest.raises(SchemaError, match="valid_to"):
+        answer(posts, "2026-03-02 23:00")
+
+
+def test_a_calendar_that_is_not_needed_is_not_asked():
+    posts = [post("c1", "a", slot="周一至周五 08:00-18:00"), post("c1", "b")]
+    assert answer(posts, "2030-03-04 12:00")[0][0] == "a"
+    assert answer(posts, "2030-03-03 12:00")[0][0] == "b"
+
+
 def test_nothing_asked_nothing_answered():
     posts = pd.DataFrame([post("c1", "a")])
     assert len(on_duty(posts, located([], []))) == 0
@@ -274,7 +313,6 @@ def test_all_that_is_wrong_is_said_at_once():
                 {"cell_code": ["c1"], "reported_at": [pd.Timestamp("2026-03-02")]}
             )
         },
-        {"located": located(["c1", "c1"], ["2026-03-02", None])},
     ],
 )
 def test_questions_that_cannot_be_answered(ask):
