@@ -72,6 +72,7 @@ def optimum(need: Need, *, gap: float, hint: Ints | None = None) -> Optimum:
     penalty, largest = 2 * longest, longest * (min(n, m) + 1)
     one_each = n == m and bool((need.capacity == 1).all())
     widened = complete = False
+    price = np.zeros(m, np.int64)
     while True:
         complete = complete or (one_each and pairs_up(arcs, n))
         chosen = best_pairs(arcs, n) if complete else best_on(arcs, need.capacity, n, penalty)
@@ -81,7 +82,9 @@ def optimum(need: Need, *, gap: float, hint: Ints | None = None) -> Optimum:
             # prices of whole quarters name.
             arcs, widened = join_arcs(need, arcs, likely_arcs(need, areas, people)), True
             continue
-        area_price, price = settle(arcs, chosen, penalty, np.zeros(m, np.int64))
+        # Where everybody holds an area any prices will do to begin with: the last ones are near.
+        start = price if complete else np.zeros(m, np.int64)
+        area_price, price = settle(arcs, chosen, penalty, start)
         cheap = _cheap(need, areas, people, area_price, price, chosen)
         total = _cost(need, chosen) + penalty * int(empty.sum())
         bound = _bound(cheap, area_price, price, need.capacity)
