@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["arcs_of", "join_arcs", "likely_arcs", "nearest_arcs", "ranks"]
 
 NEAR = 32
+MANY = 20_000
+"""Beyond so many areas chains of exchanges are longer, and twice as many are near."""
 NEAREST = 6
 BEST = 40
 GROUPS = 250
@@ -45,13 +47,14 @@ def join_arcs(need: Need, one: Arcs, other: Arcs) -> Arcs:
 def nearest_arcs(need: Need) -> Arcs:
     """Return each area with the people nearest to it, each person with the areas, and holders."""
     n, m = len(need.codes), len(need.ids)
-    few = min(NEAR, m)
+    near = NEAR if n <= MANY else 2 * NEAR
+    few = min(near, m)
     _, j = cKDTree(need.bases).query(need.points, k=[*range(1, few + 1)])
     held = np.flatnonzero(need.holder >= 0)
     found = [
         (np.repeat(np.arange(n), few), j.ravel()),
         (held, need.holder[held]),
-        _wanted_areas(need, NEAR),
+        _wanted_areas(need, near),
         *_own_pairs(need),
     ]
     i, j = (np.concatenate(side) for side in zip(*found, strict=True))

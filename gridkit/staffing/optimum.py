@@ -114,18 +114,20 @@ def _cost(need: Need, chosen: Ints) -> int:
 def _cheap(
     need: Need, areas: Buckets, people: Buckets, area_price: Ints, price: Ints, chosen: Ints
 ) -> Cheap:
-    """Return cheap pairs: those near enough first, and all of them once there is none of these.
+    """Return cheap pairs: the near ones first, and farther ones while there are none.
 
-    While areas are empty their prices reach across the town, and nearly every pair is cheap.
+    As long as areas are empty their prices reach across the town, and nearly every pair is cheap:
+    all of them would fill the memory.
     """
     filled = np.flatnonzero(chosen >= 0)
     if filled.size and filled.size < chosen.size:
-        used = np.quantile(millimetres(need, filled, chosen[filled]), 0.9)
-        near = np.minimum(area_price, int(1.3 * used) + 1)
-        cheap = cheap_pairs(need, areas, people, near, price)
-        if len(cheap.excess):
-            full = cheap.arcs.cost - area_price[cheap.arcs.i] - price[cheap.arcs.j]
-            return cheap._replace(excess=full, whole=False)
+        reach = int(1.3 * np.quantile(millimetres(need, filled, chosen[filled]), 0.9)) + 1
+        while reach < area_price.max():
+            cheap = cheap_pairs(need, areas, people, np.minimum(area_price, reach), price)
+            if len(cheap.excess):
+                full = cheap.arcs.cost - area_price[cheap.arcs.i] - price[cheap.arcs.j]
+                return cheap._replace(excess=full, whole=False)
+            reach *= 2
     return cheap_pairs(need, areas, people, area_price, price)
 
 
