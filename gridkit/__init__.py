@@ -66,6 +66,9 @@ if TYPE_CHECKING:
     from .intake.district import district_of_streets as district_of_streets
     from .intake.district import read_cells as read_cells
     from .intake.district import read_district as read_district
+    from .intake.duplicates import DuplicateIndex as DuplicateIndex
+    from .intake.duplicates import Reach as Reach
+    from .intake.duplicates import find_duplicates as find_duplicates
     from .intake.reports import Intake as Intake
     from .intake.reports import read_reports as read_reports
     from .intake.roster import read_roster as read_roster
@@ -129,6 +132,7 @@ _HOMES = {
     "CodeScheme": "division.schemes",
     "Density": "evaluation.heat",
     "District": "intake.district",
+    "DuplicateIndex": "intake.duplicates",
     "Edit": "division.changes",
     "Edition": "location.editions",
     "FileError": "errors",
@@ -145,6 +149,7 @@ _HOMES = {
     "Plan": "plan.bundle",
     "PostReason": "staffing.answers",
     "Proof": "staffing.proof",
+    "Reach": "intake.duplicates",
     "Rebalanced": "division.rebalancing",
     "Repair": "division.repair",
     "Responsibility": "rules",
@@ -175,6 +180,7 @@ _HOMES = {
     "explain_post": "staffing.answers",
     "explain_shortage": "staffing.answers",
     "file_cases": "casework.cases",
+    "find_duplicates": "intake.duplicates",
     "findings_map": "publishing.finding_maps",
     "five_fixes": "staffing.fixes",
     "follow": "division.lineage",
