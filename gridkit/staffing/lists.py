@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ..errors import SchemaError
 from ..messages import message, require_lang
 from ..privacy import mask_people
 from ..rules import load_roles
@@ -81,6 +82,11 @@ def posting_lists(
     """
     lang = require_lang(lang)
     POSTS.require_columns(posts, source="posts")
+    ROSTER.require_columns(roster, source="roster")
+    if "cell_code" not in areas.columns:
+        where = {"source": "areas", "table": "cells", "columns": "cell_code"}
+        found = ", ".join(map(str, areas.columns)) or "–"
+        raise SchemaError(*message("tables.missing_columns", found=found, **where))
     known = load_roles() if rules is None else rules
     people = mask_people(pd.DataFrame(roster), audience=audience)
     held = _with_people(posts, people)

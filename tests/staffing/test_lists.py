@@ -91,3 +91,7 @@ def test_nobody_and_nothing():
         posting_lists(POSTS, AREAS, ROSTER, audience="everybody")
     with pytest.raises(SchemaError):
         posting_lists(POSTS.drop(columns="role"), AREAS, ROSTER)
+    with pytest.raises(SchemaError, match="cell_code"):
+        posting_lists(POSTS, AREAS.drop(columns="cell_code"), ROSTER)
+    with pytest.raises(SchemaError, match="person_id"):
+        posting_lists(POSTS, AREAS, ROSTER.drop(columns="person_id"))
