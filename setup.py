@@ -16,7 +16,7 @@ setup(
     ext_modules=[
         Extension(
             "gridkit._kernels._native",
-            ["gridkit/_kernels/coverage.c", "gridkit/_kernels/partition.c"],
+            [f"gridkit/_kernels/{name}.c" for name in ("coverage", "partition", "prices")],
             extra_compile_args=[] if sys.platform == "win32" else UNIX_FLAGS,
             libraries=[] if sys.platform == "win32" else ["m"],
             optional=True,

@@ -1,8 +1,9 @@
 """The compiled engines: the shared library built from the C files here, called through ctypes.
 
 A user without a compiler has no library: :func:`library` is then None, one warning says so, and
-the twins in :mod:`gridkit._kernels.plain` and :mod:`gridkit._kernels.plain_partition` answer the
-same, more slowly. No Python headers are needed to build it.
+the twins in :mod:`gridkit._kernels.plain`, :mod:`gridkit._kernels.plain_partition` and
+:mod:`gridkit._kernels.plain_prices` answer the same, more slowly. No Python headers are needed to
+build it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from .raster import Found, Raster, Rings
     from .zones import Zones
 
-__all__ = ["Native", "divide", "library"]
+__all__ = ["Native", "divide", "library", "settle"]
 
 EDGE = np.dtype(
     [("ax", "f8"), ("ay", "f8"), ("bx", "f8"), ("by", "f8"), ("right", "i4"), ("left", "i4")]
@@ -86,6 +87,7 @@ def _declared(lib: ctypes.CDLL) -> ctypes.CDLL:
             [address] * 2 + [number] + [address] * 4 + [ctypes.c_int] + [address] * 5,
         ),
         "gk_divide": (ctypes.c_int, [address, number, address, address, number, address]),
+        "gk_settle": (ctypes.c_int, [number, number] + [address] * 5),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(lib, name)
@@ -121,6 +123,20 @@ def divide(
     problem = _Problem(**values)
     where = ctypes.addressof(problem)
     if lib.gk_divide(where, len(seats), _at(seats), _at(seed), warm, _at(label)):
+        raise MemoryError
+
+
+def settle(
+    lib: ctypes.CDLL,
+    first: NDArray[np.int64],
+    person: NDArray[np.int64],
+    more: NDArray[np.int64],
+    holder: NDArray[np.int64],
+    price: NDArray[np.int64],
+) -> None:
+    """Lower `price` until nobody could take over an area for less than its holder."""
+    arrays = map(_at, (first, person, more, holder, price))
+    if lib.gk_settle(len(holder), len(price), *arrays):
         raise MemoryError
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from .buckets import bucket_points
-from .pricing import UNIT, Arcs, cheap_pairs, millimetres
+from .pricing import UNIT, Arcs, cheap_pairs, whole_costs
 from .solving import transport
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ __all__ = ["arcs_of", "join_arcs", "likely_arcs", "nearest_arcs", "ranks"]
 
 NEAR = 32
 MANY = 20_000
-"""Beyond so many areas chains of exchanges are longer, and twice as many are near."""
+"""Beyond so many areas chains of exchanges are longer, and half as many again are near."""
 NEAREST = 6
 BEST = 40
 GROUPS = 250
@@ -32,7 +32,7 @@ def arcs_of(need: Need, i: Ints, j: Ints) -> Arcs:
     i, j = np.divmod(key, len(need.ids))
     allowed = need.refused(i, j) == 0
     i, j = i[allowed], j[allowed]
-    return Arcs(i, j, millimetres(need, i, j))
+    return Arcs(i, j, whole_costs(need, i, j))
 
 
 def join_arcs(need: Need, one: Arcs, other: Arcs) -> Arcs:
@@ -47,7 +47,7 @@ def join_arcs(need: Need, one: Arcs, other: Arcs) -> Arcs:
 def nearest_arcs(need: Need) -> Arcs:
     """Return each area with the people nearest to it, each person with the areas, and holders."""
     n, m = len(need.codes), len(need.ids)
-    near = NEAR if n <= MANY else 2 * NEAR
+    near = NEAR if n <= MANY else NEAR + NEAR // 2
     few = min(near, m)
     _, j = cKDTree(need.bases).query(need.points, k=[*range(1, few + 1)])
     held = np.flatnonzero(need.holder >= 0)

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["on_duty"]
 
 VIA = ("own", "backup", "substitute", "nobody")
-REASONS = ("", "off_slot", "away", "unfilled", "no_post", "no_area", "no_time")
-_OFF_SLOT, _AWAY, _UNFILLED, _NO_POST, _NO_AREA, _NO_TIME = range(1, len(REASONS))
+REASONS = ("", "off_slot", "away", "unfilled", "no_post", "no_area", "no_time", "strange")
+_OFF_SLOT, _AWAY, _UNFILLED, _NO_POST, _NO_AREA, _NO_TIME, _STRANGE = range(1, len(REASONS))
 _UNTIMED = -2
 _BY_WEEKDAY = np.array([min(i for i, d in enumerate(DAY_TYPES) if d[0] == w) for w in range(7)])
 _WHOLE = 1440
@@ -96,7 +96,8 @@ def on_duty(
         has it), ``at``, ``role``, ``level`` and ``area_code`` of the post that answers, its
         ``slot``, ``person_id`` (empty: nobody), ``via`` (own, backup, substitute, nobody),
         ``steps`` climbed, and ``reason``, why the lowest post does not answer itself: off_slot,
-        away, unfilled; no_post, where no level has one; no_area, no_time, where the place has none.
+        away, unfilled; no_post, where no level has one; no_area, no_time, where the place has
+        none; strange, where neither `areas` nor the posts know its cell.
 
     Raises
     ------
@@ -134,9 +135,9 @@ def on_duty(
     require_zone(tz)
     POSTS.check(posts, source="posts")
     known = load_roles() if rules is None else rules
-    tables = [areas] if isinstance(areas, pd.DataFrame) else list(areas)
-    if located is not None:
-        tables = [*tables, _as_areas(located)]
+    given = [areas] if isinstance(areas, pd.DataFrame) else list(areas)
+    listed = {code for table in given if "cell_code" in table for code in table["cell_code"]}
+    tables = given if located is None else [*given, _as_areas(located)]
     there = posts[["area_code", "level"]].drop_duplicates()
     levels = dict(zip(there["area_code"].tolist(), there["level"].tolist(), strict=True))
     links = links_of(tables, known=levels)
@@ -151,7 +152,8 @@ def on_duty(
     minute = np.where(timed, minute, minute[timed][0] if timed.any() else 0)
     needed = shifts["calendar"].any()
     days = (calendar or WorkCalendar.load()) if needed else None
-    asked = _Asked(place, minute, *_kinds(minute, days))
+    strange = np.array([bool(listed) and c not in listed and c not in levels for _, c in starts])
+    asked = _Asked(place, minute, *_kinds(minute, days), strange.astype(bool))
     answers = [
         _answer(asked, _candidates(posts, shifts, ladders, role, known), away) for role in wanted
     ]
@@ -235,13 +237,17 @@ def _ladders(starts: Sequence[Area], links: Any) -> pd.DataFrame:
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
-    """The places: which area each is, the minute, and the kinds of its day and the day before."""
+    """The places: which area each is, the minute, and the kinds of its day and the day before.
+
+    `strange` are the areas, not the places, that no table knows.
+    """
 
     place: Ints
     minute: Ints
     day: Ints
     today: Ints
     yesterday: Ints
+    strange: NDArray[np.bool_]
 
 
 def _kinds(minute: Ints, calendar: WorkCalendar | None) -> tuple[Ints, Ints, Ints]:
@@ -328,12 +334,14 @@ def _answer(asked: _Asked, candidates: _Candidates, away: Away) -> _Answer:
     while waiting.size:
         more = at < candidates.last[asked.place[waiting]]
         waiting, at = waiting[more], at[more]
-        valid, covered = _in_force(asked, waiting, at, column)
+        valid, covered, past = _in_force(asked, waiting, at, column)
         missed = valid & ~covered
         note(waiting[missed], column["post"][at[missed]], _OFF_SLOT)
         rows, here = waiting[covered], at[covered]
         of = column["post"][here]
-        serving, absent, how = away.stand_in(holder[of], asked.minute[rows], partner[of])
+        minute = asked.minute[rows]
+        began = minute - _WHOLE * past[covered]
+        serving, absent, how = away.stand_in(holder[of], minute, began, partner[of])
         note(rows[absent], of[absent], np.where(holder[of[absent]] < 0, _UNFILLED, _AWAY))
         served = serving >= 0
         done = rows[served]
@@ -344,6 +352,8 @@ def _answer(asked: _Asked, candidates: _Candidates, away: Away) -> _Answer:
         left = post[waiting] < 0
         waiting, at = waiting[left], at[left] + 1
     reason[(reason == 0) & ((post < 0) | (steps > 0))] = _NO_POST
+    unknown = np.append(asked.strange, False)[np.maximum(asked.place, -1)]
+    reason[(reason == _NO_POST) & (post < 0) & unknown] = _STRANGE
     reason[asked.place < 0] = _NO_AREA
     reason[asked.place == _UNTIMED] = _NO_TIME
     return _Answer(post, person, via, steps, reason)
@@ -351,8 +361,8 @@ def _answer(asked: _Asked, candidates: _Candidates, away: Away) -> _Answer:
 
 def _in_force(
     asked: _Asked, rows: Ints, at: Ints, column: Mapping[str, Any]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return whether a post holds on the day, and whether its slot covers the minute, too.
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return whether a post holds on the day, its slot covers the minute, and began yesterday.
 
     What began yesterday belongs to yesterday: its kind of day and its validity count.
     """
@@ -362,7 +372,8 @@ def _in_force(
     now = (since <= day) & (day < until)
     before = (since <= day - 1) & (day - 1 < until) & (clock + _WHOLE < end)
     today = now & ((begins & asked.today[rows]) != 0) & (start <= clock) & (clock < end)
-    return now | before, today | (before & ((begins & asked.yesterday[rows]) != 0))
+    past = before & ((begins & asked.yesterday[rows]) != 0) & ~today
+    return now | before, today | past, past
 
 
 def _indexed(posts: pd.DataFrame, column: str, away: Away) -> Ints:

@@ -23,6 +23,7 @@ _WHY = {
     "unfilled": "staffing.why_unfilled",
     "no_post": "staffing.why_no_post",
     "no_area": "staffing.why_no_area",
+    "strange": "staffing.why_strange",
     "no_time": "staffing.why_no_time",
 }
 _SERVES = {

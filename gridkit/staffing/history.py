@@ -14,6 +14,8 @@ from ..tables import CHANGES, POSTS
 from .shifts import slot_texts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from ..errors import Lang
@@ -77,7 +79,13 @@ def _holds(history: pd.DataFrame, day: Any) -> NDArray[np.bool_]:
     return np.asarray(begun & (end.isna() | (end > day)).to_numpy(), bool)
 
 
-def record_posts(history: pd.DataFrame | None, posts: pd.DataFrame, *, at: Any) -> pd.DataFrame:
+def record_posts(
+    history: pd.DataFrame | None,
+    posts: pd.DataFrame,
+    *,
+    at: Any,
+    roles: Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Write a new set of posts into the history, from one day on.
 
     Posts that stay as they are keep their row; the others end on that day and begin anew. A post
@@ -92,6 +100,9 @@ def record_posts(history: pd.DataFrame | None, posts: pd.DataFrame, *, at: Any) 
         Table ``posts``, all that hold from `at` on; its own validity does not count.
     at : date, datetime or str
         First day of the new posts.
+    roles : sequence of str, optional
+        Roles that `posts` plan anew; those of other roles go on. All roles by default: what is
+        not in `posts` ends.
 
     Returns
     -------
@@ -101,7 +112,8 @@ def record_posts(history: pd.DataFrame | None, posts: pd.DataFrame, *, at: Any) 
     Raises
     ------
     OptionError
-        `at` is no day, or lies before the last change: a history is written forward.
+        `at` is no day, or lies before the last change: a history is written forward; `posts` of
+        a role that is not among `roles`.
     SchemaError
         Not a table of posts, or one post twice.
 
@@ -120,6 +132,12 @@ def record_posts(history: pd.DataFrame | None, posts: pd.DataFrame, *, at: Any) 
     day = day_of(at, name="at")
     new = posts.drop(columns=["valid_from", "valid_to"], errors="ignore").reset_index(drop=True)
     POSTS.check(new, source="posts")
+    other = [] if roles is None else sorted(set(new["role"]) - set(roles))
+    if roles is not None and other:
+        choices = ", ".join(roles)
+        raise OptionError(
+            *message("options.unknown", name="roles", value=other[0], choices=choices)
+        )
     new = new.assign(
         valid_from=pd.Series(day, new.index, dtype="datetime64[s]"),
         valid_to=pd.Series(pd.NaT, new.index, dtype="datetime64[s]"),
@@ -130,16 +148,16 @@ def record_posts(history: pd.DataFrame | None, posts: pd.DataFrame, *, at: Any) 
     last = old[["valid_from", "valid_to"]].max().max()
     if pd.notna(last) and last > day:
         raise OptionError(*message("staffing.history_back", at=day.date(), last=last.date()))
+    concerned = np.ones(len(old), bool) if roles is None else old["role"].isin(roles).to_numpy()
     # Rows that began today never held; rows that ended today may go on as they were.
-    old = old[~(old["valid_from"] == day).to_numpy()].reset_index(drop=True)
-    running = old["valid_to"].isna() | (old["valid_to"] == day)
+    held = ~(concerned & (old["valid_from"] == day).to_numpy())
+    old, concerned = old[held].reset_index(drop=True), concerned[held]
+    running = concerned & (old["valid_to"].isna() | (old["valid_to"] == day)).to_numpy()
     same = _same_as(new, old[running])
-    goes_on = pd.Series(pd.NaT, old.index, dtype="datetime64[s]")
     ends = running & ~old.index.isin(same.dropna())
-    old["valid_to"] = old["valid_to"].mask(running, goes_on).mask(ends, day)
-    kept = old[old["valid_to"].isna() | (old["valid_to"] != old["valid_from"])]
+    old["valid_to"] = old["valid_to"].mask(running, pd.NaT).mask(ends, day)
     begun = new[same.isna().to_numpy()]
-    return pd.concat([kept, begun], ignore_index=True) if len(kept) else begun
+    return pd.concat([old, begun], ignore_index=True) if len(old) else begun
 
 
 def _same_as(new: pd.DataFrame, old: pd.DataFrame) -> pd.Series[Any]:

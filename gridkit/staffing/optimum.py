@@ -10,7 +10,7 @@ import numpy as np
 from .buckets import bucket_points
 from .candidates import arcs_of, join_arcs, likely_arcs, nearest_arcs, ranks
 from .needs import NOBODY
-from .pricing import UNIT, Arcs, cheap_pairs, millimetres, settle
+from .pricing import UNIT, Arcs, cheap_pairs, settle, whole_costs
 from .solving import best_on, best_pairs, pairs_up
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _longest(need: Need) -> int:
 
 def _cost(need: Need, chosen: Ints) -> int:
     filled = np.flatnonzero(chosen >= 0)
-    return int(millimetres(need, filled, chosen[filled]).sum())
+    return int(whole_costs(need, filled, chosen[filled]).sum())
 
 
 def _cheap(
@@ -121,7 +121,7 @@ def _cheap(
     """
     filled = np.flatnonzero(chosen >= 0)
     if filled.size and filled.size < chosen.size:
-        reach = int(1.3 * np.quantile(millimetres(need, filled, chosen[filled]), 0.9)) + 1
+        reach = int(1.3 * np.quantile(whole_costs(need, filled, chosen[filled]), 0.9)) + 1
         while reach < area_price.max():
             cheap = cheap_pairs(need, areas, people, np.minimum(area_price, reach), price)
             if len(cheap.excess):

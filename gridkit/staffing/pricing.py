@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from .._kernels import native, plain_prices
 from .buckets import runs
 
 if TYPE_CHECKING:
     from .buckets import Buckets
     from .needs import Floats, Ints, Need
 
-__all__ = ["UNIT", "Arcs", "Cheap", "cheap_pairs", "millimetres", "settle"]
+__all__ = ["UNIT", "Arcs", "Cheap", "cheap_pairs", "settle", "whole_costs"]
 
 UNIT = 100
 """Costs are whole numbers of 1/UNIT metres: sums are exact, and bounds can be met to the digit."""
@@ -41,7 +42,7 @@ class Cheap(NamedTuple):
     whole: bool = True
 
 
-def millimetres(need: Need, i: Ints, j: Ints) -> Ints:
+def whole_costs(need: Need, i: Ints, j: Ints) -> Ints:
     """Return the costs of pairs as whole numbers of 1/`UNIT` metres."""
     return np.rint(need.cost(i, j) * UNIT).astype(np.int64)
 
@@ -115,7 +116,7 @@ def _cheap_in(
     i = np.repeat(i, people.size[b])
     near_enough = need.distance(i, j) * UNIT <= area_price[i] + price[j]
     i, j = i[near_enough], j[near_enough]
-    cost = millimetres(need, i, j)
+    cost = whole_costs(need, i, j)
     excess = cost - area_price[i] - price[j]
     cheap = (excess < 0) & (need.refused(i, j) == 0)
     return Cheap(Arcs(i[cheap], j[cheap], cost[cheap]), excess[cheap])
@@ -125,7 +126,7 @@ def settle(arcs: Arcs, chosen: Ints, penalty: int, start: Ints) -> tuple[Ints, I
     """Return prices of areas and people under which no arc is cheap and those in use cost theirs.
 
     People's prices fall until nobody could take over an area for less than its cost: shortest
-    paths in the residual graph, all arcs at once in each round (Bellman and Ford).
+    paths in the residual graph.
 
     Parameters
     ----------
@@ -142,18 +143,19 @@ def settle(arcs: Arcs, chosen: Ints, penalty: int, start: Ints) -> tuple[Ints, I
     used = np.full(len(chosen), penalty, dtype=np.int64)
     mine = chosen[arcs.i] == arcs.j
     used[arcs.i[mine]] = arcs.cost[mine]
-    order = np.argsort(arcs.j, kind="stable")
-    j = arcs.j[order]
-    more = (arcs.cost - used[arcs.i])[order]
-    now = chosen[arcs.i][order]
-    first = np.flatnonzero(np.diff(j, prepend=-1))
-    # One price more for areas without anybody: chosen is -1, the last place, and stays 0.
-    price = np.append(start, 0)
-    people = j[first]
-    while True:
-        lower = np.minimum.reduceat(price[now] + more, first)
-        falls = lower < price[people]
-        if not falls.any():
-            break
-        price[people[falls]] = lower[falls]
-    return used - price[chosen], price[:-1]
+    # One more who holds what nobody does, at price 0: no arc leads there.
+    price = np.append(start, 0).astype(np.int64)
+    holder = np.where(chosen < 0, len(start), chosen).astype(np.int64)
+    given = (
+        np.searchsorted(arcs.i, np.arange(len(chosen) + 1)).astype(np.int64),
+        np.ascontiguousarray(arcs.j, dtype=np.int64),
+        (arcs.cost - used[arcs.i]).astype(np.int64),
+        holder,
+        price,
+    )
+    lib = native.library()
+    if lib is None:
+        plain_prices.settle(*given)
+    else:
+        native.settle(lib, *given)
+    return used - price[holder], price[:-1]

@@ -98,8 +98,9 @@ def _overlapping(
     )
     key = ["level", "area_code", "role", "slot"]
     frame = frame[frame.duplicated(key, keep=False)].sort_values([*key, "since", "until"])
-    before = frame.groupby(key)["until"].shift().to_numpy()
-    both = frame["since"].to_numpy() < np.where(np.isnan(before), -np.inf, before)
+    latest = frame.groupby(key)["until"].cummax()
+    before = latest.groupby([frame[c] for c in key]).shift(fill_value=-int(EVER)).to_numpy()
+    both = frame["since"].to_numpy() < before
     if not both.any():
         return []
     first = frame[both].iloc[0]

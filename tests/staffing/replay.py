@@ -157,7 +157,7 @@ def _begins(kind, day):
 
 
 def _on(slot, begun, day, minute):
-    """Whether a slot that may only begin on days in `begun` covers a minute of a day."""
+    """The day on which the slot began that covers a minute, if it may begin on it; else None."""
     kind, *edges = SLOTS[_text(slot)]
     for back in (0, 1):
         start_day = day - dt.timedelta(back)
@@ -165,14 +165,13 @@ def _on(slot, begun, day, minute):
             continue
         m = minute + 1440 * back
         if any(a <= m < b for a, b in zip(edges[::2], edges[1::2], strict=True)):
-            return True
-    return False
+            return start_day
+    return None
 
 
-def _away(world, person, when):
-    """Whether somebody is away, and the substitute named for it."""
+def _away(world, person, when, day):
+    """Whether somebody is away from a slot of a day, and the substitute named for it."""
     row = world.roster.set_index("person_id").loc[person]
-    day = when.date()
     away, named = False, None
     if not pd.isna(row["leave"]):
         a, b = (dt.date.fromisoformat(x) for x in row["leave"].split("/"))
@@ -187,11 +186,11 @@ def _away(world, person, when):
     return away, named
 
 
-def _serving(world, post, when):
+def _serving(world, post, when, day):
     """Who serves in a post, and how."""
     own = world.roster.set_index("person_id")["backup_id"]
     person = None if pd.isna(post.person_id) else post.person_id
-    away, named = _away(world, person, when) if person else (True, None)
+    away, named = _away(world, person, when, day) if person else (True, None)
     if not away:
         return person, "own"
     starts = [(named, "substitute")]
@@ -201,7 +200,7 @@ def _serving(world, post, when):
     for first, how in starts:
         asked, standing = set(), first
         while standing is not None and standing not in asked:
-            away, named = _away(world, standing, when)
+            away, named = _away(world, standing, when, day)
             if not away:
                 return standing, how
             asked.add(standing)
@@ -240,8 +239,9 @@ def who_by_hand(world, place, role):
             for row in rows:
                 since = _day(row.valid_from, dt.date.min)
                 until = _day(row.valid_to, dt.date.max)
-                if _on(row.slot, lambda d, a=since, b=until: a <= d < b, day, minute):
-                    person, via = _serving(world, row, when)
+                began = _on(row.slot, lambda d, a=since, b=until: a <= d < b, day, minute)
+                if began is not None:
+                    person, via = _serving(world, row, when, began)
                     if person is not None:
                         return person, level, code, via
     return nobody

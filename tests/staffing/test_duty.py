@@ -356,3 +356,65 @@ def test_random_years_against_a_naive_replay(seed):
         rules=replay.RULES,
     )
     assert shuffled["person_id"].astype(str).tolist() == who["person_id"].astype(str).tolist()
+
+
+def test_leave_in_days_counts_by_the_day_the_shift_began():
+    posts = pd.DataFrame(
+        {
+            "level": "cell",
+            "area_code": "a",
+            "role": "officer",
+            "slot": "22:00-06:00",
+            "person_id": ["p"],
+            "backup_id": ["q"],
+        }
+    )
+    roster = pd.DataFrame(
+        {"person_id": ["p", "q"], "role": "officer", "leave": ["2026-03-03/2026-03-04", None]}
+    )
+    hours = ["03-03 02:00", "03-03 23:00", "03-04 02:00", "03-05 02:00", "03-05 23:00"]
+    places = pd.DataFrame(
+        {"cell_code": "a", "reported_at": pd.to_datetime([f"2026-{h}" for h in hours])}
+    )
+    places["reported_at"] = places["reported_at"].dt.tz_localize("Asia/Shanghai")
+    who = on_duty(posts, places, roster=roster)
+    assert who["person_id"].tolist() == ["p", "q", "q", "q", "p"]
+    sick = pd.DataFrame(
+        {
+            "person_id": ["p"],
+            "from_at": [pd.Timestamp("2026-03-05 23:30", tz="Asia/Shanghai")],
+            "to_at": [pd.Timestamp("2026-03-06 01:00", tz="Asia/Shanghai")],
+        }
+    )
+    late = pd.DataFrame({"cell_code": "a", "reported_at": places["reported_at"][:1]})
+    late["reported_at"] = pd.Timestamp("2026-03-06 00:30", tz="Asia/Shanghai")
+    assert on_duty(posts, late, roster=roster, absences=sick)["person_id"].tolist() == ["q"]
+    late["reported_at"] = pd.Timestamp("2026-03-06 01:00", tz="Asia/Shanghai")
+    assert on_duty(posts, late, roster=roster, absences=sick)["person_id"].tolist() == ["p"]
+
+
+def test_a_place_that_no_table_knows_is_strange():
+    posts = pd.DataFrame(
+        {"level": "cell", "area_code": ["a"], "role": ["officer"], "person_id": ["p"]}
+    )
+    noon = pd.Timestamp("2026-03-02 12:00", tz="Asia/Shanghai")
+    places = pd.DataFrame({"cell_code": ["a", "b", "x"], "reported_at": noon})
+    cells = pd.DataFrame({"cell_code": ["a", "b"], "community_code": "q"})
+    assert on_duty(posts, places, areas=cells)["reason"].tolist() == ["", "no_post", "strange"]
+    assert on_duty(posts, places)["reason"].tolist() == ["", "no_post", "no_post"]
+
+
+def test_a_long_row_behind_a_short_one_overlaps_all_the_same():
+    posts = pd.DataFrame(
+        {
+            "level": "cell",
+            "area_code": "a",
+            "role": "officer",
+            "person_id": ["p", "q", "r"],
+            "valid_from": pd.to_datetime(["2026-01-01", "2026-02-01", "2026-04-01"]),
+            "valid_to": pd.to_datetime(["2026-06-01", "2026-03-01", None]),
+        }
+    )
+    noon = pd.Timestamp("2026-03-02 12:00", tz="Asia/Shanghai")
+    with pytest.raises(SchemaError, match="1, 2"):
+        on_duty(posts, area_code="a", at=noon)

@@ -177,3 +177,19 @@ def test_two_plans_with_one_post_twice_are_refused():
     twice = pd.DataFrame([one("a", "p1"), one("a", "p2")])
     with pytest.raises(SchemaError, match="after"):
         compare_posts(twice.iloc[:1], twice)
+
+
+def test_planning_one_role_anew_leaves_the_others_alone():
+    both = pd.DataFrame(
+        {"level": "cell", "area_code": "a", "role": ["officer", "cleaner"], "person_id": ["p", "q"]}
+    )
+    history = record_posts(None, both, at="2026-01-01")
+    officers = both[both["role"] == "officer"].assign(person_id="r")
+    later = record_posts(history, officers, at="2026-02-01", roles=["officer"])
+    assert sorted(posts_at(later, "2026-02-01")["person_id"]) == ["q", "r"]
+    again = record_posts(later, officers, at="2026-02-01", roles=["officer"])
+    pd.testing.assert_frame_equal(again, later)
+    whole = record_posts(history, officers, at="2026-02-01")
+    assert posts_at(whole, "2026-02-01")["person_id"].tolist() == ["r"]
+    with pytest.raises(OptionError, match="officer"):
+        record_posts(history, officers, at="2026-02-01", roles=["cleaner"])

@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from shapely import Point, box
 
 from gridkit import assign, prove_posts
+from gridkit._kernels import native, plain_prices
 from gridkit.errors import GridkitWarning, OptionError, SchemaError
 from gridkit.rules import Role
 
@@ -258,3 +259,27 @@ def test_posts_that_break_a_rule_prove_nothing(change, words):
 def test_metres_that_are_none(ask):
     with pytest.raises(OptionError, match="metres"):
         assign(*town(), roles=["cleaner"], **ask)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_compiled_and_plain_prices_are_the_same_to_the_last_unit(seed):
+    lib = native.library()
+    if lib is None:
+        pytest.skip("no compiled kernels")
+    rng = np.random.default_rng(seed)
+    n, m = rng.integers(1, 60, 2)
+    # Costs for which some prices make every arc in use a cheapest one: no gain without end.
+    cost = rng.integers(0, 500, (n, m + 1)) * (rng.random((n, m + 1)) < 0.4)
+    holder = rng.integers(0, m + 1, n)
+    worth = rng.integers(-900, 1, m + 1)
+    more = cost + worth[None] - worth[holder][:, None]
+    used = rng.random((n, m + 1)) < 0.5
+    first = np.append(0, used.sum(axis=1).cumsum())
+    person = np.nonzero(used)[1].copy()
+    one, other = np.zeros(m + 1, np.int64), np.zeros(m + 1, np.int64)
+    given = (first, person, more[used].astype(np.int64), holder.astype(np.int64))
+    native.settle(lib, *given, one)
+    plain_prices.settle(*given, other)
+    assert (one == other).all()
+    now = np.repeat(holder, used.sum(axis=1))
+    assert (one[person] <= one[now] + more[used]).all()
