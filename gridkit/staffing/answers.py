@@ -126,6 +126,7 @@ def explain_post(
     own_bonus_m: float = 500.0,
     max_distance_m: float | None = None,
     at: Any = None,
+    streets: gpd.GeoDataFrame | None = None,
 ) -> PostReason:
     """Say why a post has its person, who would be next, and what that would cost.
 
@@ -135,7 +136,7 @@ def explain_post(
         Table ``posts`` of one day, on the level of `areas`.
     areas, roster : GeoDataFrame
         As in `assign`; so are `rules`, `previous`, `stay_bonus_m`, `own_bonus_m`,
-        `max_distance_m` and `at`.
+        `max_distance_m`, `at` and `streets`.
     area_code, role : str
         The post.
     slot : str, optional
@@ -174,7 +175,7 @@ def explain_post(
     >>> why.person_id, why.rank, why.next_id, round(why.next_extra_m, 1)
     ('p2', 1, 'p1', 17.9)
     """
-    wishes = Wishes(stay_bonus_m, own_bonus_m, max_distance_m, at)
+    wishes = Wishes(stay_bonus_m, own_bonus_m, max_distance_m, at, streets)
     demand = demand_of(areas, roster, roles=[role], rules=rules, previous=previous, wishes=wishes)
     need = _need(demand.needs, slot)
     place = np.flatnonzero(need.codes == area_code)
@@ -315,13 +316,15 @@ def explain_shortage(
     own_bonus_m: float = 500.0,
     max_distance_m: float | None = None,
     at: Any = None,
+    streets: gpd.GeoDataFrame | None = None,
 ) -> Shortage:
     """Say which posts cannot be filled, why not, and what would have to give.
 
     Parameters
     ----------
     areas, roster : GeoDataFrame
-        As in `assign`; so are `roles`, `rules`, `own_bonus_m`, `max_distance_m` and `at`.
+        As in `assign`; so are `roles`, `rules`, `own_bonus_m`, `max_distance_m`,
+        `at` and `streets`.
 
     Returns
     -------
@@ -356,7 +359,7 @@ def explain_shortage(
     volunteer: the 2 areas e, w can only be served by p1, with 1 place(s).
     volunteer, a way out: let each person hold 1 area(s) more.
     """
-    wishes = Wishes(0.0, own_bonus_m, max_distance_m, at)
+    wishes = Wishes(0.0, own_bonus_m, max_distance_m, at, streets)
     demand = demand_of(areas, roster, roles=roles, rules=rules, previous=None, wishes=wishes)
     street = demand.areas.get("street_code", pd.Series("-", demand.areas.index)).fillna("-")
     missing: list[pd.DataFrame] = []

@@ -19,6 +19,7 @@ from ..tables import CELLS, POSTS, ROSTER, first_few
 from .history import posts_at
 from .needs import Refusal, make_need
 from .shifts import slot_texts
+from .travel import street_graph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,6 +41,7 @@ class Wishes:
     own_bonus_m: float
     max_distance_m: float | None
     at: Any
+    streets: gpd.GeoDataFrame | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +80,7 @@ def demand_of(
     day = _day(roster, wishes.at)
     held = None if previous is None else _held(previous, wishes.at)
     level = _levels(areas)[0]
+    streets = None if wishes.streets is None else street_graph(wishes.streets, like=areas)
     order = np.argsort(areas["cell_code"].to_numpy(dtype=object), kind="stable")
     pairs = [(known[code], slot) for code in wanted for slot in known[code].slots or ("",)]
     needs = [
@@ -91,6 +94,7 @@ def demand_of(
             max_distance_m=wishes.max_distance_m,
             own_bonus_m=wishes.own_bonus_m,
             stay_bonus_m=wishes.stay_bonus_m if held is not None else 0.0,
+            streets=streets,
         )
         for role, slot in pairs
     ]

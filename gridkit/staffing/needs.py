@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..rules import Role
+    from .travel import Streets, Trips
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -38,6 +39,7 @@ class Refusal(enum.IntFlag):
     LEAVE = 16
     VALIDITY = 32
     ASIDE = 64
+    NO_WAY = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +74,8 @@ class Need:
     max_distance_m, own_bonus_m, stay_bonus_m : float
     aside : (int, int)
         A pair set aside, to ask what would be without it; (-1, -1) none.
+    trips : Trips, optional
+        Ways along streets; straight lines without. No way is shorter than the straight line.
     """
 
     role: Role
@@ -89,12 +93,22 @@ class Need:
     own_bonus_m: float
     stay_bonus_m: float
     aside: tuple[int, int] = (NOBODY, NOBODY)
+    trips: Trips | None = None
 
     def distance(self, i: Ints, j: Ints) -> Floats:
-        """Return the metres from areas `i` to people `j`, arrays that broadcast."""
+        """Return the metres from areas `i` to people `j`, arrays that broadcast; inf: no way."""
+        if self.trips is not None:
+            return self.trips.metres(i, j)
         apart = self.points[i] - self.bases[j]
         metres: Floats = np.hypot(apart[..., 0], apart[..., 1])
         return metres
+
+    def longest(self) -> float:
+        """Return metres that no trip exceeds."""
+        if self.trips is not None:
+            return self.trips.longest()
+        both = np.concatenate([self.points, self.bases])
+        return float(np.hypot(*np.ptp(both, axis=0)))
 
     def is_own(self, i: Ints, j: Ints) -> NDArray[np.bool_]:
         """Return whether people `j` are of the community, street or unit of areas `i`."""
@@ -115,9 +129,10 @@ class Need:
 
     def refused(self, i: Ints, j: Ints) -> Masks:
         """Return for each pair the flags of `Refusal` that hold; 0 where it is allowed."""
-        flags = self.barred[j] | (self.distance(i, j) > self.max_distance_m) * _flag(
-            Refusal.DISTANCE
-        )
+        far = self.distance(i, j)
+        flags = self.barred[j] | (far > self.max_distance_m) * _flag(Refusal.DISTANCE)
+        if self.trips is not None:
+            flags = np.where(np.isinf(far), self.barred[j] | _flag(Refusal.NO_WAY), flags)
         if not np.isfinite(self.own_bonus_m):
             flags = flags | ~self.is_own(i, j) * _flag(Refusal.OWN)
         if self.aside[0] >= 0:
@@ -141,6 +156,7 @@ def make_need(
     max_distance_m: float | None,
     own_bonus_m: float,
     stay_bonus_m: float,
+    streets: Streets | None = None,
 ) -> Need:
     """Return the need of one role in one slot.
 
@@ -159,6 +175,8 @@ def make_need(
     max_distance_m : float, optional
         The role's own where None.
     own_bonus_m, stay_bonus_m : float
+    streets : Streets, optional
+        What trips go along.
     """
     # Sorting texts as Python does: the same on every system.
     by_code = np.argsort(areas["cell_code"].to_numpy(dtype=object), kind="stable")
@@ -168,14 +186,16 @@ def make_need(
     ids = people["person_id"].to_numpy(dtype=object)
     farthest = role.max_distance_m if max_distance_m is None else max_distance_m
     area_own, person_own = _groups(areas, people, OWN_COLUMNS.get(role.own))
+    points = shapely.get_coordinates(shapely.point_on_surface(areas.geometry.to_numpy()))
+    bases = shapely.get_coordinates(people.geometry.to_numpy())
     return Need(
         role=role,
         slot=slot,
         codes=codes,
-        points=shapely.get_coordinates(shapely.point_on_surface(areas.geometry.to_numpy())),
+        points=points,
         area_own=area_own,
         ids=ids,
-        bases=shapely.get_coordinates(people.geometry.to_numpy()),
+        bases=bases,
         capacity=_capacity(people, role, len(areas)),
         person_own=person_own,
         barred=barred[by_id],
@@ -183,6 +203,7 @@ def make_need(
         max_distance_m=np.inf if farthest is None else float(farthest),
         own_bonus_m=own_bonus_m if role.own else 0.0,
         stay_bonus_m=stay_bonus_m,
+        trips=streets.trips(points, bases) if streets and len(points) and len(bases) else None,
     )
 
 

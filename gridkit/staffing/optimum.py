@@ -100,10 +100,8 @@ def optimum(need: Need, *, gap: float, hint: Ints | None = None) -> Optimum:
 
 def _longest(need: Need) -> int:
     """Return more than any pair can cost."""
-    both = np.concatenate([need.points, need.bases])
-    far = float(np.hypot(*np.ptp(both, axis=0)))
     bonus = need.stay_bonus_m + (need.own_bonus_m if np.isfinite(need.own_bonus_m) else 0.0)
-    return int(np.ceil((far + bonus) * UNIT)) + 1
+    return int(np.ceil((need.longest() + bonus) * UNIT)) + 1
 
 
 def _cost(need: Need, chosen: Ints) -> int:
@@ -174,6 +172,7 @@ def merge_bases(need: Need) -> tuple[Need, Ints]:
         person_own=need.person_own[lead],
         barred=np.zeros(len(lead), np.uint8),
         holder=holder,
+        trips=need.trips and need.trips.of(lead),
     )
     return merged, group
 

@@ -40,13 +40,15 @@ def assign(
     own_bonus_m: float = 500.0,
     max_distance_m: float | None = None,
     at: Any = None,
+    streets: gpd.GeoDataFrame | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Post one person of each role, in each of its slots, to each area of one level.
 
     As many posts are filled as can be, at the least total distance from the people's bases to the
-    areas' inner points; nobody holds more areas at a time than ``max_areas``. Posts that nobody
-    can take are rows with an empty ``person_id``: `explain_shortage` says why.
+    areas' inner points, straight or along streets; nobody holds more areas at a time than
+    ``max_areas``. Posts that nobody can take are rows with an empty ``person_id``:
+    `explain_shortage` says why.
 
     Parameters
     ----------
@@ -71,6 +73,9 @@ def assign(
         No trip longer than this; each role's own cap by default.
     at : date, optional
         First day of the posts. Who is on leave or not employed on that day takes none.
+    streets : GeoDataFrame, optional
+        Street lines, with ``bridge`` where some are (`read_district`): trips go along them, over
+        water only by bridge. Straight lines by default.
     seed : int
         Chooses among equally good beats.
 
@@ -86,13 +91,13 @@ def assign(
         No CRS, degrees, or two different CRS.
     OptionError
         A role that the rules do not know, or no role; metres below zero; people whose contracts
-        share no day, and no `at`.
+        share no day, and no `at`; a table of streets without a row.
     SchemaError
         Areas of several levels, people without a base or with one that is no point, repeated
         ids, capacity below one, slots or leave that cannot be read, slots of one role that
         overlap.
     GeometryError
-        An area has no sound polygon.
+        An area has no sound polygon, a street no line.
 
     Warns
     -----
@@ -124,7 +129,7 @@ def assign(
     0         w  volunteer        p2
     1         e  volunteer        p1
     """
-    wishes = Wishes(stay_bonus_m, own_bonus_m, max_distance_m, at)
+    wishes = Wishes(stay_bonus_m, own_bonus_m, max_distance_m, at, streets)
     demand = demand_of(areas, roster, roles=roles, rules=rules, previous=previous, wishes=wishes)
     parts = [
         _posts_of(areas, roster, demand, need, _chosen(need, demand, seed)) for need in demand.needs

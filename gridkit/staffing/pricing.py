@@ -23,6 +23,8 @@ __all__ = ["UNIT", "Arcs", "Cheap", "cheap_pairs", "settle", "whole_costs"]
 UNIT = 100
 """Costs are whole numbers of 1/UNIT metres: sums are exact, and bounds can be met to the digit."""
 
+NO_WAY_M = 1e9
+
 PAIRS_AT_ONCE = 2_000_000
 
 
@@ -44,7 +46,10 @@ class Cheap(NamedTuple):
 
 def whole_costs(need: Need, i: Ints, j: Ints) -> Ints:
     """Return the costs of pairs as whole numbers of 1/`UNIT` metres."""
-    return np.rint(need.cost(i, j) * UNIT).astype(np.int64)
+    # Where no way leads a rule refuses the pair; its cost is only to be large.
+    metres = np.minimum(need.cost(i, j), NO_WAY_M)
+    units: Ints = np.rint(metres * UNIT).astype(np.int64)
+    return units
 
 
 def cheap_pairs(

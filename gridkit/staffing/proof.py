@@ -72,6 +72,7 @@ def prove_posts(
     own_bonus_m: float = 500.0,
     max_distance_m: float | None = None,
     at: Any = None,
+    streets: gpd.GeoDataFrame | None = None,
 ) -> Proof:
     """Prove how far posts are from the best possible.
 
@@ -81,7 +82,7 @@ def prove_posts(
         Table ``posts`` of one day, made by `assign` or by hand, on the level of `areas`.
     areas, roster : GeoDataFrame
         As in `assign`; so are `rules`, `previous`, `stay_bonus_m`, `own_bonus_m`,
-        `max_distance_m` and `at`.
+        `max_distance_m`, `at` and `streets`.
 
     Returns
     -------
@@ -119,7 +120,7 @@ def prove_posts(
     0.0
     """
     POSTS.check(posts, source="posts")
-    wishes = Wishes(stay_bonus_m, own_bonus_m, max_distance_m, at)
+    wishes = Wishes(stay_bonus_m, own_bonus_m, max_distance_m, at, streets)
     roles = list(dict.fromkeys(posts["role"]))
     demand = demand_of(areas, roster, roles=roles, rules=rules, previous=previous, wishes=wishes)
     problems: list[Message] = []

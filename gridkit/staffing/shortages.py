@@ -84,6 +84,7 @@ _PARTS = {
     "SLOT": "staffing.relax_slot",
     "LEAVE": "staffing.relax_leave",
     "VALIDITY": "staffing.relax_validity",
+    "NO_WAY": "staffing.relax_no_way",
     CAPACITY: "staffing.relax_capacity",
 }
 
@@ -135,6 +136,8 @@ def _anybody(need: Need, waived: tuple[str, ...]) -> Flags | None:
     if np.isfinite(need.max_distance_m) and "DISTANCE" not in waived:
         return None
     if not np.isfinite(need.own_bonus_m) and "OWN" not in waived:
+        return None
+    if need.trips is not None and "NO_WAY" not in waived:
         return None
     mask = np.uint8(sum(Refusal[name].value for name in waived))
     able: Flags = (need.barred & ~mask) == 0
@@ -261,8 +264,7 @@ def _tuned(need: Need, rules: tuple[str, ...]) -> Relaxation:
 
 def _span(need: Need) -> int:
     """Return whole metres that no trip exceeds."""
-    both = np.concatenate([need.points, need.bases])
-    return int(np.ceil(np.hypot(*np.ptp(both, axis=0))))
+    return int(np.ceil(need.longest()))
 
 
 def _least(n: int, does: Callable[[int], bool]) -> int:
