@@ -18,7 +18,7 @@ from .errors import Lang, SchemaError, raise_all
 from .messages import Message, message
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterable
 
     from numpy.typing import NDArray
 
@@ -227,10 +227,10 @@ class Table:
         ]
 
 
-def first_few(rows: object, most: int = 5) -> str:
-    """Return the first row numbers as text, ``"3, 8, 9 …"`` (0-based positions)."""
-    numbers = list(rows)  # type: ignore[call-overload]
-    return ", ".join(str(int(r)) for r in numbers[:most]) + (" …" if len(numbers) > most else "")
+def first_few(values: Iterable[object], most: int = 5) -> str:
+    """Return the first of some rows, codes or names as text, each once: ``"3, 8, 9 …"``."""
+    listed = list(dict.fromkeys(values))
+    return ", ".join(map(str, listed[:most])) + (" …" if len(listed) > most else "")
 
 
 def is_true(flags: pd.Series) -> NDArray[np.bool_]:

@@ -137,7 +137,7 @@ def cells_at(cells: gpd.GeoDataFrame, date: Any = None) -> gpd.GeoDataFrame:
     start, end = days_of(cells, "valid_from"), days_of(cells, "valid_to")
     turned = (end < start).to_numpy()
     if turned.any():
-        codes, rows = _listed(cells.loc[turned, "cell_code"]), first_few(turned.nonzero()[0])
+        codes, rows = first_few(cells.loc[turned, "cell_code"]), first_few(turned.nonzero()[0])
         raise SchemaError(*message("division.turned_days", codes=codes, rows=rows))
     day = start.max() if date is None else day_of(date, name="date")
     live = _live(start, end, day)
@@ -149,7 +149,7 @@ def cells_at(cells: gpd.GeoDataFrame, date: Any = None) -> gpd.GeoDataFrame:
     alive = cells[live]
     twice = alive["cell_code"].duplicated(keep=False).to_numpy()
     if twice.any():
-        codes = _listed(alive.loc[twice, "cell_code"].drop_duplicates())
+        codes = first_few(alive.loc[twice, "cell_code"].drop_duplicates())
         rows = first_few(np.flatnonzero(live)[twice])
         raise SchemaError(*message("division.twice_alive", date=shown, codes=codes, rows=rows))
     return alive
@@ -160,11 +160,6 @@ def _live(start: pd.Series[Any], end: pd.Series[Any], day: Any) -> NDArray[np.bo
         return end.isna().to_numpy()
     begun = start.isna() | (start <= day)
     return np.asarray(begun & (end.isna() | (end > day)))
-
-
-def _listed(codes: pd.Series[Any], most: int = 5) -> str:
-    shown = ", ".join(map(str, codes.head(most)))
-    return shown + (" …" if len(codes) > most else "")
 
 
 class Numbering(NamedTuple):
@@ -309,7 +304,7 @@ def follow(lineage: pd.DataFrame, codes: Iterable[str], date: Any = None) -> pd.
         keys = ["code_from", "code_to"]
         now = ahead.groupby(keys, as_index=False, sort=True)[["area_share", "load_share"]].sum()
     else:
-        codes_met = _listed(now["code_to"].drop_duplicates())
+        codes_met = first_few(now["code_to"].drop_duplicates())
         raise SchemaError(*message("division.lineage_circle", codes=codes_met))
     return now.sort_values(["code_from", "code_to"], ignore_index=True)
 
@@ -324,5 +319,5 @@ def _steps(lineage: pd.DataFrame, date: Any) -> pd.DataFrame:
     totals = rows.groupby("code_from")[list(shares)].sum()
     wrong = totals.index[((totals - 1).abs() > 1e-6).any(axis=1)]
     if len(wrong):
-        raise SchemaError(*message("division.shares_not_one", codes=_listed(pd.Series(wrong))))
+        raise SchemaError(*message("division.shares_not_one", codes=first_few(pd.Series(wrong))))
     return rows[["code_from", "code_to", *shares]].rename(columns={**names, **shares})

@@ -196,12 +196,8 @@ def _require_shapes(codes: Geometries, given: Geometries) -> None:
     bad[sound[shapely.area(given[sound]) == 0]] = True
     if bad.any():
         raise GeometryError(
-            *message("division.not_mendable", n=int(bad.sum()), codes=_listed(codes[bad]))
+            *message("division.not_mendable", n=int(bad.sum()), codes=first_few(codes[bad]))
         )
-
-
-def _listed(codes: Geometries) -> str:
-    return ", ".join(map(str, codes[:SHOWN])) + (" …" if len(codes) > SHOWN else "")
 
 
 def _valid(given: Geometries) -> Geometries:
@@ -231,7 +227,7 @@ def _homes(cells: gpd.GeoDataFrame, district: District | None) -> tuple[Geometri
     own = pd.Index(known["community_code"]).get_indexer(pd.Index(cells["community_code"]))
     if (own < 0).any():
         lost = cells["cell_code"].to_numpy(dtype=object)[own < 0]
-        raise GeometryError(*message("division.no_home", n=len(lost), codes=_listed(lost)))
+        raise GeometryError(*message("division.no_home", n=len(lost), codes=first_few(lost)))
     return known.geometry.to_numpy(), own
 
 
@@ -307,5 +303,5 @@ def _require_sound(
         edges = shapely.coverage_invalid_edges(after, gap_width=TOLERANCE_M)
         odd = ~shapely.is_empty(edges) | ~shapely.is_valid(after)
         if odd.any():
-            problems.append(message("division.not_repaired", codes=_listed(codes[odd])))
+            problems.append(message("division.not_repaired", codes=first_few(codes[odd])))
     raise_all(GeometryError, problems)

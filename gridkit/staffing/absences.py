@@ -15,8 +15,6 @@ from ..slots import parse_leave
 from ..tables import ABSENCES, first_few
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
@@ -187,7 +185,7 @@ def read_away(
         named = {s.substitute for s in spans} | set(partner.values()) | _named(posts, "backup_id")
         strange = sorted({n for n in named if n is not None} - set(roster["person_id"]))
         if strange:
-            problems.append(message("staffing.unknown_substitute", who=_listed(strange)))
+            problems.append(message("staffing.unknown_substitute", who=first_few(strange)))
     raise_all(SchemaError, problems)
     ids = {s.person for s in spans} | {s.substitute for s in spans if s.substitute is not None}
     ids |= {*partner, *partner.values()} | _named(posts, "person_id") | _named(posts, "backup_id")
@@ -261,8 +259,3 @@ def _minute(day: Any) -> int:
 
 def _named(frame: pd.DataFrame, column: str) -> set[str]:
     return set(frame[column].dropna()) if column in frame.columns else set()
-
-
-def _listed(names: Iterable[str], most: int = 5) -> str:
-    listed = list(names)
-    return ", ".join(listed[:most]) + (" …" if len(listed) > most else "")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..errors import OptionError
 from ..messages import Message, message
+from ..tables import first_few
 from .demand import Wishes, demand_of
 from .needs import Refusal
 from .optimum import optimum
@@ -107,8 +108,9 @@ class PostReason:
         if self.next_id is None:
             told.append(message("staffing.reason_alone"))
         else:
-            extra = f"{self.next_extra_m:,.0f}"
-            told.append(message("staffing.reason_next", who=self.next_id, extra=extra))
+            short, extra = np.isnan(self.next_extra_m), f"{self.next_extra_m:,.0f}"
+            key = "staffing.reason_next_short" if short else "staffing.reason_next"
+            told.append(message(key, who=self.next_id, extra=extra))
         return " ".join(m.text(lang) for m in told) if lang == "en" else "".join(m.zh for m in told)
 
 
@@ -290,8 +292,8 @@ class Shortage:
                 "staffing.short_why",
                 role=row["role"],
                 n=len(row["areas"]),
-                areas=_some(row["areas"]),
-                people=_some(row["people"]) or "–",
+                areas=first_few(row["areas"]),
+                people=first_few(row["people"]) or "–",
                 places=row["places"],
             )
             for row in self.conflicts.to_dict("records")
@@ -393,7 +395,3 @@ def _missing(who: dict[str, str], street: pd.Series[Any], chosen: Ints) -> pd.Da
     counts["missing"] = counts["needed"] - counts["filled"]
     short = counts[counts["missing"] > 0]
     return short.assign(**who)[["role", "slot", "street_code", "needed", "filled", "missing"]]
-
-
-def _some(values: Sequence[str], most: int = 5) -> str:
-    return ", ".join(values[:most]) + (" …" if len(values) > most else "")

@@ -13,7 +13,7 @@ from ..division.lineage import day_of, days_of
 from ..errors import OptionError
 from ..messages import Message, message
 from ..slots import covers, overlap, parse_leave, parse_slots
-from ..tables import CELLS, ROSTER, UNITS
+from ..tables import CELLS, ROSTER, UNITS, first_few
 from .command import orphans
 from .fixes import five_fixes
 from .ladders import links_of
@@ -141,20 +141,15 @@ def _told(rows: pd.DataFrame, detail: str, remedy: str, **values: Any) -> Found:
     return Found("", filled, codes, len(rows), message(remedy))
 
 
-def _some(values: Any, most: int = 5) -> str:
-    listed = list(dict.fromkeys(values))
-    return ", ".join(map(str, listed[:most])) + (" …" if len(listed) > most else "")
-
-
 def _unknown_area(case: PostCase) -> Found:
     lost = case.own[~case.own["area_code"].isin(case.areas["cell_code"])]
-    shown = _some(lost["area_code"])
+    shown = first_few(lost["area_code"])
     return _told(lost, "staffing.check_area", "staffing.mend_area", which=shown)
 
 
 def _unknown_role(case: PostCase) -> Found:
     lost = case.posts[~case.posts["role"].isin(list(case.known))]
-    return _told(lost, "staffing.check_role", "staffing.mend_role", which=_some(lost["role"]))
+    return _told(lost, "staffing.check_role", "staffing.mend_role", which=first_few(lost["role"]))
 
 
 def _overlapping_validity(case: PostCase) -> Found:
@@ -174,7 +169,7 @@ def _overlapping_validity(case: PostCase) -> Found:
 def _bad_slot(case: PostCase) -> Found:
     bad = [text for text, slots in case.slots.items() if slots is None]
     lost = case.posts[case.posts["slot"].isin(bad)]
-    return _told(lost, "staffing.check_slot", "staffing.mend_slot", which=_some(bad))
+    return _told(lost, "staffing.check_slot", "staffing.mend_slot", which=first_few(bad))
 
 
 def _missing_role(case: PostCase) -> Found:
@@ -199,7 +194,7 @@ def _unknown_person(case: PostCase) -> Found:
     if case.roster is None:
         return _absent("roster")
     lost = case.held[~case.held["known"]]
-    shown = _some(lost["person_id"])
+    shown = first_few(lost["person_id"])
     return _told(lost, "staffing.check_person", "staffing.mend_person", which=shown)
 
 
@@ -208,7 +203,7 @@ def _role_mismatch(case: PostCase) -> Found:
         return _absent("roster")
     held = case.held[case.held["known"]]
     lost = held[held["role"] != held["role_of"]]
-    shown = _some(lost["person_id"])
+    shown = first_few(lost["person_id"])
     return _told(lost, "staffing.check_mismatch", "staffing.mend_mismatch", which=shown)
 
 
@@ -225,7 +220,7 @@ def _qualification(case: PostCase) -> Found:
         for role, qualities in zip(held["role"], has, strict=True)
     ]
     lost = held[short]
-    shown = _some(lost["person_id"])
+    shown = first_few(lost["person_id"])
     return _told(lost, "staffing.check_qualified", "staffing.mend_qualified", which=shown)
 
 
@@ -240,7 +235,7 @@ def _slot_mismatch(case: PostCase) -> Found:
         # A post without a slot asks for nobody's hours; an unreadable one is told elsewhere.
         fits[pair] = not pair[1] or own is None or needed is None or covers(own, needed)
     lost = held[[not fits[pair] for pair in zip(offered, held["slot"], strict=True)]]
-    shown = _some(lost["person_id"])
+    shown = first_few(lost["person_id"])
     return _told(lost, "staffing.check_hours", "staffing.mend_hours", which=shown)
 
 
@@ -258,7 +253,7 @@ def _over_capacity(case: PostCase) -> Found:
             if len(busiest) > most:
                 lost.append((person, len(busiest), most, busiest))
     rows = case.posts.loc[[i for *_, busy in lost for i in busy]]
-    shown = _some(f"{person} {n}/{most}" for person, n, most, _ in lost)
+    shown = first_few(f"{person} {n}/{most}" for person, n, most, _ in lost)
     return _told(rows, "staffing.check_capacity", "staffing.mend_capacity", which=shown)
 
 
@@ -286,7 +281,7 @@ def _double_booking(case: PostCase) -> Found:
             if any(_together(case, one["slot"], slot) for slot in others["slot"]):
                 twice.add(i)
     lost = held.loc[sorted(twice)]
-    shown = _some(lost["person_id"])
+    shown = first_few(lost["person_id"])
     return _told(lost, "staffing.check_booked", "staffing.mend_booked", which=shown)
 
 
@@ -297,7 +292,7 @@ def _out_of_validity(case: PostCase) -> Found:
     start = days_of(held.rename(columns={"valid_from_of": "from_of"}), "from_of")
     end = days_of(held.rename(columns={"valid_to_of": "to_of"}), "to_of")
     lost = held[((start > case.day) | (end <= case.day)).to_numpy()]
-    shown = _some(lost["person_id"])
+    shown = first_few(lost["person_id"])
     return _told(lost, "staffing.check_contract", "staffing.mend_contract", which=shown)
 
 
@@ -311,7 +306,7 @@ def _away_alone(case: PostCase) -> Found:
     if "backup_id_of" in held.columns:
         alone = alone & held["backup_id_of"].isna().to_numpy()
     lost = held[away & alone]
-    shown = _some(lost["person_id"])
+    shown = first_few(lost["person_id"])
     return _told(lost, "staffing.check_away", "staffing.mend_away", which=shown)
 
 
@@ -329,7 +324,7 @@ def _backup(case: PostCase) -> Found:
     if case.roster is not None:
         wrong |= ~named["backup_id"].isin(case.roster["person_id"])
     lost = named[wrong]
-    shown = _some(lost["backup_id"])
+    shown = first_few(lost["backup_id"])
     return _told(lost, "staffing.check_backup", "staffing.mend_backup", which=shown)
 
 
@@ -352,7 +347,7 @@ def _chain(case: PostCase) -> Found:
     held = case.held[case.held["person_id"].isin(lost)]
     if held.empty and lost:
         held = pd.DataFrame({"area_code": [None] * len(lost)})
-    shown = _some(sorted(lost))
+    shown = first_few(sorted(lost))
     return _told(held, "staffing.check_chain", "staffing.mend_chain", which=shown)
 
 
@@ -384,7 +379,7 @@ def _no_chief(case: PostCase) -> Found:
     lost = case.units[without.to_numpy()]
     name = "name" if "name" in lost.columns else "unit_code"
     rows = pd.DataFrame({"area_code": [None] * len(lost)})
-    shown = _some(lost[name].fillna(lost["unit_code"]))
+    shown = first_few(lost[name].fillna(lost["unit_code"]))
     return _told(rows, "staffing.check_chief", "staffing.mend_chief", which=shown)
 
 

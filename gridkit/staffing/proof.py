@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..errors import SchemaError, raise_all
 from ..messages import message
-from ..tables import POSTS
+from ..tables import POSTS, first_few
 from .demand import Wishes, demand_of
 from .needs import NOBODY
 from .optimum import merge_bases, optimum
@@ -148,29 +148,29 @@ def _given(posts: pd.DataFrame, level: str, need: Need) -> tuple[Ints, list[Mess
         pd.Index(mine["area_code"], dtype=object)
     )
     if (place < 0).any():
-        which = _some(mine["area_code"][place < 0])
+        which = first_few(mine["area_code"][place < 0])
         problems.append(message("staffing.proof_area", role=role, which=which))
     twice = mine["area_code"].duplicated().to_numpy()
     if twice.any():
-        which = _some(mine["area_code"][twice])
+        which = first_few(mine["area_code"][twice])
         problems.append(message("staffing.proof_twice", role=role, which=which))
     named = mine["person_id"].astype(object).where(mine["person_id"].notna(), None)
     person = pd.Index(need.ids, dtype=object).get_indexer(pd.Index(named, dtype=object))
     strange = (person < 0) & mine["person_id"].notna().to_numpy()
     if strange.any():
-        which = _some(mine["person_id"][strange])
+        which = first_few(mine["person_id"][strange])
         problems.append(message("staffing.proof_person", role=role, which=which))
     chosen = np.full(len(need.codes), NOBODY, np.int64)
     chosen[place[place >= 0]] = person[place >= 0]
     filled = np.flatnonzero(chosen >= 0)
     refused = filled[need.refused(filled, chosen[filled]) != 0]
     if refused.size:
-        which = _some(f"{need.codes[i]} {need.ids[chosen[i]]}" for i in refused)
+        which = first_few(f"{need.codes[i]} {need.ids[chosen[i]]}" for i in refused)
         problems.append(message("staffing.proof_refused", role=role, which=which))
     held = np.bincount(chosen[filled], minlength=len(need.ids))
     over = np.flatnonzero(held > need.capacity)
     if over.size:
-        which = _some(f"{need.ids[j]} {held[j]}/{need.capacity[j]}" for j in over)
+        which = first_few(f"{need.ids[j]} {held[j]}/{need.capacity[j]}" for j in over)
         problems.append(message("staffing.proof_capacity", role=role, which=which))
     return chosen, problems
 
@@ -212,8 +212,3 @@ def _row(need: Need, chosen: Ints) -> dict[str, Any]:
         "mean_m": float(trips.mean()) if trips.size else np.nan,
         "worst_m": float(trips.max()) if trips.size else np.nan,
     }
-
-
-def _some(values: Any, most: int = 5) -> str:
-    listed = list(dict.fromkeys(values))
-    return ", ".join(map(str, listed[:most])) + (" …" if len(listed) > most else "")

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import maximum_flow
 from scipy.spatial import cKDTree
 
 from ..messages import Message, message
 from .needs import Refusal
+from .solving import most_filled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Flags = NDArray[np.bool_]
 
-__all__ = ["Conflict", "Relaxation", "conflict_of", "most_filled", "relaxations_of"]
+__all__ = ["Conflict", "Relaxation", "conflict_of", "relaxations_of"]
 
 CAPACITY = "CAPACITY"
 """The rule that is no rule of pairs: nobody holds more areas than allowed."""
@@ -87,32 +87,6 @@ _PARTS = {
     "NO_WAY": "staffing.relax_no_way",
     CAPACITY: "staffing.relax_capacity",
 }
-
-
-def most_filled(allowed: csr_array, capacity: Ints) -> tuple[int, Ints]:
-    """Return how many areas can be served at once, and by whom each (-1 nobody).
-
-    Parameters
-    ----------
-    allowed : sparse array, areas × people
-        Nonzero where a pair is allowed.
-    capacity : array of int
-        Places of each person.
-    """
-    n, m = allowed.shape
-    pairs = allowed.tocoo()
-    everyone, people = np.arange(n), np.arange(m)
-    tail = np.concatenate([np.zeros(n, int), 1 + pairs.row, 1 + n + people])
-    head = np.concatenate([1 + everyone, 1 + n + pairs.col, np.full(m, 1 + n + m)])
-    room = np.concatenate([np.ones(n), np.ones(len(pairs.row)), capacity]).astype(np.int32)
-    size = n + m + 2
-    graph = csr_array(coo_array((room, (tail, head)), shape=(size, size)))
-    result = maximum_flow(graph, 0, size - 1)
-    flow = result.flow.tocoo()
-    used = (flow.data > 0) & (flow.row >= 1) & (flow.row <= n) & (flow.col > n)
-    served = np.full(n, -1, np.int64)
-    served[flow.row[used] - 1] = flow.col[used] - 1 - n
-    return int(result.flow_value), served
 
 
 def allowed_pairs(need: Need, waived: tuple[str, ...] = ()) -> csr_array:

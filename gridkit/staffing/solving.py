@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .needs import Ints
     from .pricing import Arcs
 
-__all__ = ["best_on", "best_pairs", "pairs_up", "transport"]
+__all__ = ["best_on", "best_pairs", "most_filled", "pairs_up", "transport"]
 
 
 def best_on(arcs: Arcs, capacity: Ints, areas: int, penalty: int) -> Ints:
@@ -40,14 +40,36 @@ def best_on(arcs: Arcs, capacity: Ints, areas: int, penalty: int) -> Ints:
     return chosen
 
 
+def most_filled(allowed: csr_array, capacity: Ints) -> tuple[int, Ints]:
+    """Return how many areas can be served at once, and by whom each (-1 nobody).
+
+    Parameters
+    ----------
+    allowed : sparse array, areas × people
+        Nonzero where a pair is allowed.
+    capacity : array of int
+        Places of each person.
+    """
+    n, m = allowed.shape
+    pairs = allowed.tocoo()
+    everyone, people = np.arange(n), np.arange(m)
+    tail = np.concatenate([np.zeros(n, int), 1 + pairs.row, 1 + n + people])
+    head = np.concatenate([1 + everyone, 1 + n + pairs.col, np.full(m, 1 + n + m)])
+    room = np.concatenate([np.ones(n), np.ones(len(pairs.row)), capacity]).astype(np.int32)
+    size = n + m + 2
+    graph = csr_array(coo_array((room, (tail, head)), shape=(size, size)))
+    result = maximum_flow(graph, 0, size - 1)
+    flow = result.flow.tocoo()
+    used = (flow.data > 0) & (flow.row >= 1) & (flow.row <= n) & (flow.col > n)
+    served = np.full(n, -1, np.int64)
+    served[flow.row[used] - 1] = flow.col[used] - 1 - n
+    return int(result.flow_value), served
+
+
 def pairs_up(arcs: Arcs, n: int) -> bool:
-    """Tell whether the arcs can give each of `n` areas one of `n` people (a maximum flow)."""
-    ends = np.arange(n)
-    tail = np.concatenate([np.zeros(n, np.int64), 1 + arcs.i, 1 + n + ends])
-    head = np.concatenate([1 + ends, 1 + n + arcs.j, np.full(n, 1 + 2 * n)])
-    ones = np.ones(len(tail), np.int32)
-    graph = csr_array(coo_array((ones, (tail, head)), shape=(2 * n + 2, 2 * n + 2)))
-    return int(maximum_flow(graph, 0, 2 * n + 1).flow_value) == n
+    """Tell whether the arcs can give each of `n` areas one of `n` people."""
+    allowed = csr_array(coo_array((np.ones(len(arcs.i), np.int8), (arcs.i, arcs.j)), shape=(n, n)))
+    return most_filled(allowed, np.ones(n, np.int64))[0] == n
 
 
 def best_pairs(arcs: Arcs, n: int) -> Ints:

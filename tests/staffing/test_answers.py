@@ -171,3 +171,20 @@ def test_nobody_at_all():
     assert why.conflicts["people"].tolist() == [()]
     assert isinstance(why.text(), str)
     assert pd.DataFrame(why.missing)["role"].eq("cleaner").all()
+
+
+def test_a_next_person_who_would_leave_another_post_empty():
+    areas = gpd.GeoDataFrame(
+        {"cell_code": ["w", "e"]}, geometry=[box(0, 0, 2, 2), box(1000, 0, 1002, 2)], crs=CRS
+    )
+    roster = gpd.GeoDataFrame(
+        {"person_id": ["p1", "p2"], "role": "cleaner"},
+        geometry=gpd.GeoSeries([Point(1, 1), Point(451, 1)], crs=CRS),
+    )
+    ask = {"rules": rules(max_distance_m=600.0)}
+    posts = assign(areas, roster, **ask)
+    why = explain_post(posts, areas, roster, area_code="w", role="cleaner", **ask)
+    assert (why.person_id, why.next_id) == ("p1", "p2")
+    assert np.isnan(why.next_extra_m)
+    assert "stay empty" in why.text("en")
+    assert "nan" not in why.text("en") + why.text()

@@ -12,9 +12,9 @@ from gridkit.staffing.shortages import (
     CAPACITY,
     allowed_pairs,
     conflict_of,
-    most_filled,
     relaxations_of,
 )
+from gridkit.staffing.solving import most_filled
 
 
 def make(seed, n=9, m=6, *, cap=None, strict_own=True):
