@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from .evaluation.periods import Period as Period
     from .evaluation.rates import indicators as indicators
     from .evaluation.rates import percent as percent
+    from .intake.datums import DatumAdvice as DatumAdvice
+    from .intake.datums import suggest_datum as suggest_datum
     from .intake.district import District as District
     from .intake.district import district_of as district_of
     from .intake.district import district_of_streets as district_of_streets
@@ -130,6 +132,7 @@ _HOMES = {
     "Category": "rules",
     "City": "demo.city",
     "CodeScheme": "division.schemes",
+    "DatumAdvice": "intake.datums",
     "Density": "evaluation.heat",
     "District": "intake.district",
     "DuplicateIndex": "intake.duplicates",
@@ -226,6 +229,7 @@ _HOMES = {
     "square_cells": "division.lattice",
     "street_blocks": "division.blocks",
     "suggest_crs": "crs",
+    "suggest_datum": "intake.datums",
     "to_datum": "crs",
     "to_qgis": "plan.handwork",
     "write_city": "demo.city",

@@ -6,13 +6,13 @@ import functools
 import tomllib
 import unicodedata
 from importlib import resources
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from ..errors import SchemaError, raise_all
+from ..errors import OptionError, SchemaError, raise_all
 from ..messages import message
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "blank",
+    "choose_profile",
     "code_text",
     "header_words",
     "match_columns",
@@ -40,6 +41,47 @@ def header_words(kind: str) -> dict[str, dict[str, list[str]]]:
     """Return ``standards/<kind>_columns.toml``: the headers, and the words where it lists some."""
     file = resources.files("gridkit").joinpath("standards", f"{kind}_columns.toml")
     return tomllib.loads(file.read_text("utf-8"))
+
+
+@functools.cache
+def _profiles() -> dict[str, dict[str, Any]]:
+    """Return ``standards/report_profiles.toml``: what each kind of file needs, and its headers."""
+    file = resources.files("gridkit").joinpath("standards", "report_profiles.toml")
+    return tomllib.loads(file.read_text("utf-8"))
+
+
+def choose_profile(headers: Iterable[str], asked: str) -> tuple[str, dict[str, str]]:
+    """Return the name of a profile, and the headers of this file that it knows → column.
+
+    Parameters
+    ----------
+    headers : iterable of str
+    asked : str
+        A profile, ``"generic"`` for none, or ``"auto"`` for the first whose headers are there.
+
+    Raises
+    ------
+    OptionError
+        There is no such profile.
+
+    Examples
+    --------
+    >>> from gridkit.intake.columns import choose_profile
+    >>> choose_profile(["unique_key", "created_date", "complaint_type"], "auto")[0]
+    'nyc311'
+    """
+    known = _profiles()
+    there = {_key(header): header for header in reversed(list(headers))}
+    if asked not in ("auto", "generic", *known):
+        choices = ", ".join(("auto", "generic", *known))
+        raise OptionError(*message("options.unknown", name="profile", value=asked, choices=choices))
+    fits = (name for name, p in known.items() if all(_key(h) in there for h in p["needs"]))
+    name = next(fits, "generic") if asked == "auto" else asked
+    mapping: dict[str, str] = {}
+    for header, column in known.get(name, {"columns": {}})["columns"].items():
+        if _key(header) in there and column not in mapping.values():
+            mapping[there[_key(header)]] = column
+    return name, mapping
 
 
 def match_columns(

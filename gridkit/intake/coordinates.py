@@ -16,6 +16,8 @@ from ..errors import CRSError
 from ..messages import message
 from .audit import Finding
 from .columns import blank, header_words, numbers
+from .datums import suggest_datum
+from .degrees import degrees_of, project
 from .vector import working_crs
 
 if TYPE_CHECKING:
@@ -26,10 +28,15 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Mask = NDArray[np.bool_]
 
-__all__ = ["FAR_M", "Places", "degrees_of", "place", "project"]
+__all__ = ["FAR_M", "Places", "place"]
 
 FAR_M = 20_000.0  # beyond this distance from the boundary a point is an error, not a neighbour's
 _NEAR_ZERO = 1e-3  # degrees, about 100 m around (0, 0) in the Gulf of Guinea
+_METRES = 1_000.0  # coordinates beyond this, both of them, are metres or feet in some plane
+_POLES = (-60.0, 80.0)  # no city lies beyond these latitudes
+_MOST_NORTHERN = 72.0
+_STAND_IN = 5  # so many rows on one far point stand for "unknown"
+_FAR_FROM_ALL_M = 100_000.0
 
 
 @dataclass(frozen=True)
@@ -102,21 +109,33 @@ def place(
     usable = in_range & ~unknown
     lon, lat = _to_wgs84(raw, datums, usable)
     far = usable & ~_near(lon, lat, district)
-    astray = far | (read & ~in_range)
+    if district is None:
+        far = usable & _lonely(lon, lat)
+    polar = usable & _at_a_pole(raw) if district is None else np.zeros(len(frame), bool)
+    astray = polar | (read & ~in_range) | (far if district is not None else False)
     swapped = astray & _near(*_turned(raw, astray), district)
+    stand_in = far & ~swapped & _repeated(raw)
+    metres = read & ~in_range & (np.abs(raw.lon) > _METRES) & (np.abs(raw.lat) > _METRES)
     addressed = ~blank(frame["address"], words["blank"]) if "address" in frame else False
     masks = {
         "NO_PLACE": nothing & ~np.asarray(addressed, bool),
         "BAD_COORDINATE": raw.unreadable,
         "ZERO_ISLAND": zero,
         "SWAPPED": swapped,
-        "OUT_OF_RANGE": read & ~in_range & ~swapped,
-        "FAR_OUTSIDE": far & ~swapped,
+        "METRES": metres,
+        "OUT_OF_RANGE": read & ~in_range & ~swapped & ~metres,
+        "PLACEHOLDER": stand_in,
+        "FAR_OUTSIDE": far & ~swapped & ~stand_in & (district is not None),
         "UNKNOWN_DATUM": in_range & unknown,
     }
     target = _target(lon, lat, district, crs)
     points = project(lon, lat, target)
-    return Places(points, target, _findings(masks, raw.headers, headers))
+    findings = _findings(masks, raw.headers, headers)
+    findings.append(_address_only(nothing & np.asarray(addressed, bool), raw.headers))
+    if district is not None:
+        good = usable & ~far
+        findings.append(_wrong_datum(raw, datums, good, district))
+    return Places(points, target, findings)
 
 
 def _findings(
@@ -131,7 +150,9 @@ def _findings(
         "BAD_COORDINATE": message("intake.fix_bad_coordinate"),
         "ZERO_ISLAND": message("intake.fix_zero_island"),
         "SWAPPED": message("intake.fix_swapped"),
+        "METRES": message("intake.fix_metres"),
         "OUT_OF_RANGE": message("intake.fix_out_of_range"),
+        "PLACEHOLDER": message("intake.fix_placeholder"),
         "FAR_OUTSIDE": message("intake.fix_far_outside", km=f"{FAR_M / 1000:g}"),
         "UNKNOWN_DATUM": message("intake.fix_unknown_datum", choices=", ".join(DATUMS)),
     }
@@ -140,6 +161,11 @@ def _findings(
         Finding(rule, "error", mask, where.get(rule, checked), serves, remedies[rule])
         for rule, mask in masks.items()
     ]
+
+
+def _address_only(rows: Mask, checked: tuple[str, ...]) -> Finding:
+    serves, remedy = message("intake.serves_place"), message("intake.fix_address_only")
+    return Finding("ADDRESS_ONLY", "info", rows, checked, serves, remedy)
 
 
 def _raw_positions(
@@ -165,17 +191,6 @@ def _from_shapes(frame: gpd.GeoDataFrame, source: str) -> _Raw:
     unreadable = ~nothing & ~(np.isfinite(x) & np.isfinite(y))
     trusted = not frame.crs.equals(pyproj.CRS(4326), ignore_axis_order=True)
     return _Raw(x, y, nothing, unreadable, (shapes.name,), trusted)
-
-
-def degrees_of(frame: gpd.GeoDataFrame, *, what: str) -> tuple[Floats, Floats]:
-    """Return longitude and latitude of points; NaN for missing, empty and other shapes."""
-    if frame.crs is None:
-        raise CRSError(*message("intake.missing_crs", what=what))
-    shapes = frame.geometry.to_crs(4326).to_numpy()
-    points = (shapely.get_type_id(shapes) == 0) & ~shapely.is_empty(shapes)
-    xy = np.full((len(shapes), 2), np.nan)
-    xy[points] = shapely.get_coordinates(shapes[points])
-    return xy[:, 0], xy[:, 1]
 
 
 def _datums(
@@ -214,6 +229,48 @@ def _to_wgs84(raw: _Raw, datums: NDArray[np.object_], usable: Mask) -> tuple[Flo
     return lon, lat
 
 
+def _lonely(lon: Floats, lat: Floats) -> Mask:
+    """Tell which positions are far from nearly all others; without a district to judge by."""
+    known = np.isfinite(lon)
+    if not known.any():
+        return known
+    x, y = np.median(lon[known]), np.median(lat[known])
+    degree = 111_000.0  # metres
+    apart = degree * np.hypot((lon - x) * np.cos(np.radians(y)), lat - y)
+    most = max(_FAR_FROM_ALL_M, 10 * float(np.median(apart[known])))
+    return np.asarray(known & (np.where(known, apart, 0.0) > most))
+
+
+def _repeated(raw: _Raw) -> Mask:
+    """Tell which rows share their position, to the last digit, with at least four others."""
+    pairs = pd.DataFrame({"lon": raw.lon, "lat": raw.lat})
+    size = pairs.groupby(["lon", "lat"], dropna=True)["lon"].transform("size")
+    return (size >= _STAND_IN).to_numpy(bool, na_value=False)
+
+
+def _at_a_pole(raw: _Raw) -> Mask:
+    """Tell which rows lie where nobody lives, and would not with the axes the other way round."""
+    beyond = (raw.lat < _POLES[0]) | (raw.lat > _POLES[1])
+    return np.asarray(beyond & (np.abs(raw.lon) <= _MOST_NORTHERN))
+
+
+def _wrong_datum(raw: _Raw, datums: NDArray[np.object_], rows: Mask, district: District) -> Finding:
+    """Find rows of one datum that fit the district far better as another."""
+    wrong, told = np.zeros(len(rows), bool), []
+    for name in DATUMS:
+        mine = rows & (datums == name)
+        if not mine.any() or not _in_china(raw.lon[mine], raw.lat[mine]):
+            continue
+        advice = suggest_datum(np.column_stack([raw.lon[mine], raw.lat[mine]]), district)
+        plain = "wgs84" if name == "cgcs2000" else name
+        if advice.certain and not advice.swapped and advice.datum != plain:
+            wrong |= mine
+            told.append(f"{name} → {advice.datum}")
+    detail = message("intake.datum_fits", n=f"{wrong.sum():,}", told=", ".join(told))
+    serves, remedy = message("intake.serves_place"), message("intake.fix_wrong_datum")
+    return Finding("WRONG_DATUM", "warning", wrong, raw.headers, serves, remedy, detail)
+
+
 def _turned(raw: _Raw, rows: Mask) -> tuple[Floats, Floats]:
     """Return the positions with the axes swapped, where that gives degrees at all."""
     rows = rows & (np.abs(raw.lat) <= 180) & (np.abs(raw.lon) <= 90)
@@ -238,20 +295,3 @@ def _target(lon: Floats, lat: Floats, district: District | None, crs: Any) -> py
     if not known.any():
         return None
     return suggest_crs((float(np.median(lon[known])), float(np.median(lat[known]))))
-
-
-def project(lon: Floats, lat: Floats, crs: pyproj.CRS | None) -> NDArray[np.object_]:
-    """Return points in `crs` for degrees (WGS84).
-
-    Points are empty where a position is missing, beyond the projection, or there is no `crs`.
-    """
-    points = np.full(lon.shape, shapely.Point(), dtype=object)
-    known = np.isfinite(lon).nonzero()[0]
-    if crs is None or not known.size:
-        return points
-    # Through geopandas, which keeps its transformers: making one takes longer than using it.
-    degrees = gpd.GeoSeries(gpd.points_from_xy(lon[known], lat[known]), crs=4326)
-    there = degrees.to_crs(crs).to_numpy()
-    sound = np.isfinite(shapely.get_coordinates(there)).all(axis=1)
-    points[known[sound]] = there[sound]
-    return points

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
     from ..rules import Category
 
-__all__ = ["categorise", "number_reports", "type_fields"]
+__all__ = ["LONGEST", "categorise", "number_reports", "text_findings", "type_fields"]
 
+_CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]"
+LONGEST = 10_000
+"""Characters of a text that a person still writes."""
 _VERBATIM = ("text", "address", "status")
 _YEARS = (1900, 2199)  # beyond lie slips and stand-ins for "unknown" such as 9999-12-31
 
@@ -86,6 +89,30 @@ def _numbers(
     typed = pd.Series(np.where(bad, np.nan, read), index=values.index)
     serves, remedy = message("intake.serves_reading"), message("intake.fix_bad_number")
     return typed, Finding("BAD_NUMBER", "error", bad, header, serves, remedy)
+
+
+def text_findings(table: pd.DataFrame, headers: Mapping[str, str]) -> list[Finding]:
+    """Find text that no person writes: control characters, and more than a page or two.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns named as in the table ``reports``.
+    headers : mapping of column → header in the file
+    """
+    columns = [c for c in ("report_id", *_VERBATIM) if c in table.columns and c in headers]
+    control, long = np.zeros(len(table), bool), np.zeros(len(table), bool)
+    for column in columns:
+        text = table[column].astype("str")
+        control |= text.str.contains(_CONTROL, regex=True).fillna(False).to_numpy(bool)
+        long |= (text.str.len() > LONGEST).fillna(False).to_numpy(bool)
+    names = tuple(headers[c] for c in columns)
+    serves = message("intake.serves_reading")
+    fixes = message("intake.fix_control"), message("intake.fix_long_text", most=f"{LONGEST:,}")
+    return [
+        Finding("CONTROL_CHARACTERS", "warning", control, names, serves, fixes[0]),
+        Finding("LONG_TEXT", "warning", long, names, serves, fixes[1]),
+    ]
 
 
 def _order_of(reported: pd.Series, closed: pd.Series, headers: Mapping[str, str]) -> Finding:

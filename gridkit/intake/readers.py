@@ -5,22 +5,34 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import json
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from ..errors import FileError, SchemaError
+from ..errors import FileError, OptionError, SchemaError
 from ..messages import message
-from .vector import read_layer, require_suffix, unreadable
+from .safety import require_safe, shapefile_of
+from .vector import read_layer, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["open_table", "read_table"]
+    from numpy.typing import NDArray
+
+__all__ = ["MORE_FIELDS", "Opened", "open_table", "read_table"]
+
+MORE_FIELDS = "…"
+"""Column for what stands in a line of text behind the last column."""
+
+_TEXTS = (".csv", ".tsv", ".txt")
+_LISTS = ("service_requests", "requests")
+"""Names under which servers put the list of records."""
+_CHOICES = "utf-8, gb18030, big5, utf-16"
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -29,9 +41,17 @@ _BOMS = (
 )
 
 
+class Opened(NamedTuple):
+    """A table, its name, and which rows have more or fewer fields than the header."""
+
+    frame: pd.DataFrame
+    name: str
+    shifted: NDArray[np.bool_]
+
+
 def open_table(
-    source: str | Path | pd.DataFrame, *, layer: str | None = None
-) -> tuple[pd.DataFrame, str]:
+    source: str | Path | pd.DataFrame, *, layer: str | None = None, encoding: str | None = None
+) -> Opened:
     """Return a table with rows counted from 0 and headers that differ, and its name.
 
     Parameters
@@ -40,26 +60,31 @@ def open_table(
         A frame is copied, not changed.
     layer : str, optional
         The layer or sheet of a file; needed where it has several.
+    encoding : str, optional
+        Of a text file; by default as in `read_table`.
 
     Raises
     ------
     FileError
-        As in `read_table`.
+        As in `read_table`; lines with more or fewer fields than the header are kept, and marked.
     SchemaError
         `source` is neither a path nor a frame.
     """
     if isinstance(source, str | Path):
-        frame, name = read_table(source, layer=layer), Path(source).name
+        frame, shifted = _open(source, layer, encoding)
+        name = Path(source).name
     elif isinstance(source, pd.DataFrame):
-        frame, name = source.copy(), type(source).__name__
+        frame, name, shifted = source.copy(), type(source).__name__, np.zeros(len(source), bool)
     else:
         raise SchemaError(*message("intake.not_a_table", kind=type(source).__name__))
     frame = frame.reset_index(drop=True)
     frame.columns = _unique([str(c) for c in frame.columns])
-    return frame, name
+    return Opened(frame, name, shifted)
 
 
-def read_table(path: str | Path, *, layer: str | None = None) -> pd.DataFrame:
+def read_table(
+    path: str | Path, *, layer: str | None = None, encoding: str | None = None
+) -> pd.DataFrame:
     """Return a table as it stands in the file: same rows, same order, own headers.
 
     CSV and TSV give text in every column; the encoding is what the byte-order mark says, else
@@ -70,9 +95,12 @@ def read_table(path: str | Path, *, layer: str | None = None) -> pd.DataFrame:
     Parameters
     ----------
     path : path
-        CSV, TSV, XLSX, XLS, Parquet, GeoParquet, GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
+        CSV, TSV, XLSX, XLS, Parquet, GeoParquet, GeoPackage, GeoJSON, FlatGeobuf, Shapefile (also
+        packed as ZIP, in any folder), or JSON with a list of records, as Open311 servers give it.
     layer : str, optional
         The layer or sheet; needed where the file has several.
+    encoding : str, optional
+        Of a text file that neither of these encodings reads.
 
     Returns
     -------
@@ -81,11 +109,26 @@ def read_table(path: str | Path, *, layer: str | None = None) -> pd.DataFrame:
     Raises
     ------
     FileError
-        The file is missing, unreadable, of unknown format or encoding, or has several layers
-        or sheets.
+        The file is missing, unreadable, not local, too large, of unknown format or encoding,
+        of another format than its ending says, or has several layers or sheets; a line has more
+        or fewer fields than the header.
     """
-    file = require_suffix(path, tuple(_READERS))
-    return _READERS[file.suffix.lower()](file, layer)
+    frame, shifted = _open(path, layer, encoding)
+    if shifted.any():
+        row = int(np.flatnonzero(shifted)[0]) + 1
+        n = len(frame.columns) - (MORE_FIELDS in frame.columns)
+        raise FileError(*message("intake.ragged", path=path, row=row, n=n))
+    return frame
+
+
+def _open(
+    path: str | Path, layer: str | None, encoding: str | None
+) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+    file = require_safe(path, (*_TEXTS, *_READERS))
+    if file.suffix.lower() in _TEXTS:
+        return _read_text(file, encoding)
+    frame = _READERS[file.suffix.lower()](file, layer)
+    return frame, np.zeros(len(frame), bool)
 
 
 def _unique(names: list[str]) -> list[str]:
@@ -99,12 +142,19 @@ def _unique(names: list[str]) -> list[str]:
     return result
 
 
-def decode(raw: bytes, path: str | Path) -> str:
-    """Return text: by byte-order mark, else strict UTF-8, else strict GB18030."""
-    marked = [encoding for mark, encoding in _BOMS if raw.startswith(mark)]
-    for encoding in marked or ["utf-8", "gb18030"]:
+def decode(raw: bytes, path: str | Path, encoding: str | None = None) -> str:
+    """Return text: in the encoding given, by byte-order mark, else strict UTF-8, else GB18030."""
+    marked = [name for mark, name in _BOMS if raw.startswith(mark)]
+    if encoding is not None:
         try:
-            text = raw.decode(encoding)
+            codecs.lookup(encoding)
+        except LookupError as error:
+            what = {"name": "encoding", "value": encoding, "choices": _CHOICES}
+            raise OptionError(*message("options.unknown", **what)) from error
+        marked = [encoding]
+    for name in marked or ["utf-8", "gb18030"]:
+        try:
+            text = raw.decode(name)
         except UnicodeDecodeError:
             continue
         if "\0" not in text:
@@ -113,13 +163,13 @@ def decode(raw: bytes, path: str | Path) -> str:
     raise FileError(*message("intake.unknown_encoding", path=path, tried=tried))
 
 
-def _read_text(path: Path, _layer: str | None) -> pd.DataFrame:
-    text = decode(path.read_bytes(), path)
+def _read_text(path: Path, encoding: str | None = None) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+    text = decode(path.read_bytes(), path, encoding)
     head = text.split("\n", 1)[0]
     separator = max("\t,;", key=head.count)
     try:
         with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
-            return pd.read_csv(
+            frame = pd.read_csv(
                 io.StringIO(text),
                 sep=separator,
                 dtype=str,
@@ -129,17 +179,54 @@ def _read_text(path: Path, _layer: str | None) -> pd.DataFrame:
     except pd.errors.EmptyDataError as error:
         raise FileError(*message("intake.empty_sheet", path=path)) from error
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        raise _ragged(text, separator, path) or unreadable(path, error) from error
+        return _read_ragged(text, separator, path, error)
+    # A field that is not there is missing; an empty one is an empty text.
+    short = frame.isna().any(axis=1).to_numpy()
+    return frame.fillna(""), short & ~short.all()
 
 
-def _ragged(text: str, separator: str, path: Path) -> FileError | None:
-    """Return the error that names the first row with more fields than the header."""
-    rows = csv.reader(io.StringIO(text), delimiter=separator)
-    n = len(next(rows))
-    long = next((i for i, row in enumerate(rows, 1) if len(row) > n), None)
-    if long is None:
-        return None
-    return FileError(*message("intake.ragged", path=path, row=long, n=n))
+def _read_ragged(
+    text: str, separator: str, path: Path, error: Exception
+) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+    """Read lines one by one; what stands behind the last column goes into one more."""
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text), delimiter=separator) if row]
+    except csv.Error:
+        raise unreadable(path, error) from error
+    n = len(rows[0])
+    sizes = np.array([len(row) for row in rows[1:]], np.int64)
+    if not (sizes > n).any():
+        raise unreadable(path, error) from error
+    table = [[*row[:n], *[""] * (n - len(row)), separator.join(row[n:])] for row in rows[1:]]
+    frame = pd.DataFrame(table, columns=[*_unique(rows[0]), MORE_FIELDS], dtype="str")
+    return frame, sizes != n
+
+
+def _read_records(path: Path, layer: str | None) -> pd.DataFrame:
+    """Read a list of records, or the shapes of GeoJSON."""
+    head = path.read_bytes()[:1_000].removeprefix(codecs.BOM_UTF8).lstrip()
+    listed = head.startswith(b"[") or any(f'"{name}"'.encode() in head for name in _LISTS)
+    if not listed:
+        return read_layer(path, layer=layer)
+    try:
+        data = json.loads(decode(path.read_bytes(), path))
+    except (ValueError, RecursionError) as error:
+        raise unreadable(path, error) from error
+    if isinstance(data, dict):
+        data = next((data[name] for name in _LISTS if name in data), None)
+    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
+        raise FileError(*message("intake.no_records", path=path))
+    return pd.DataFrame([{k: _plain(v) for k, v in row.items()} for row in data])
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of a record; what is nested as JSON text."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+
+
+def _read_packed(path: Path, _layer: str | None) -> pd.DataFrame:
+    with shapefile_of(path) as file:
+        return read_layer(file)
 
 
 def _read_sheet(path: Path, layer: str | None) -> pd.DataFrame:
@@ -191,15 +278,13 @@ def _read_map(path: Path, layer: str | None) -> pd.DataFrame:
 
 
 _READERS: dict[str, Callable[[Path, str | None], pd.DataFrame]] = {
-    ".csv": _read_text,
-    ".tsv": _read_text,
-    ".txt": _read_text,
     ".xlsx": _read_sheet,
     ".xls": _read_sheet,
     ".parquet": _read_parquet,
     ".gpkg": _read_map,
-    ".geojson": _read_map,
-    ".json": _read_map,
+    ".geojson": _read_records,
+    ".json": _read_records,
+    ".zip": _read_packed,
     ".shp": _read_map,
     ".fgb": _read_map,
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
 from ..calendar import require_zone
 from ..errors import CRSError, GridkitError, SchemaError
@@ -15,9 +16,9 @@ from ..messages import message, require_lang
 from ..rules import load_categories
 from ..tables import REPORTS
 from .audit import Finding, findings_table, quarantined_table, unusable
-from .columns import match_columns, rename_columns
+from .columns import choose_profile, match_columns, rename_columns
 from .coordinates import place
-from .fields import categorise, number_reports, type_fields
+from .fields import categorise, number_reports, text_findings, type_fields
 from .readers import open_table
 
 if TYPE_CHECKING:
@@ -73,12 +74,15 @@ class Intake:
 def read_reports(
     source: str | Path | pd.DataFrame,
     *,
+    profile: str = "auto",
     datum: str | None = None,
+    swap_axes: bool = False,
     district: District | None = None,
     tz: str = "Asia/Shanghai",
     crs: Any = None,
     columns: Mapping[str, str] | None = None,
     layer: str | None = None,
+    encoding: str | None = None,
     categories: Mapping[str, Category] | None = None,
     lang: Lang = "zh",
 ) -> Intake:
@@ -87,12 +91,15 @@ def read_reports(
     Nothing is dropped, swapped, shifted or filled silently. These rows go to quarantine:
 
     ==================== =======================================================================
+    SHIFTED_FIELDS       a line of text with more or fewer fields than the header
     NO_PLACE             neither coordinates nor an address
     BAD_COORDINATE       one coordinate only, text that is no number, a shape that is no point
     ZERO_ISLAND          (0, 0), within 0.001°
-    SWAPPED              longitude and latitude exchanged: the point is out of range, or far from
-                         the district, and the exchange brings it there
+    SWAPPED              longitude and latitude exchanged: the point is out of range, far from the
+                         district, or where nobody lives, and the exchange brings it there
+    METRES               metres or feet of a plane among degrees
     OUT_OF_RANGE         beyond ±180° or ±90°
+    PLACEHOLDER          one far point on five rows or more, which stands for "unknown"
     FAR_OUTSIDE          more than 20 km from the district; nearer ones stay, for `locate` to judge
     UNKNOWN_DATUM        the row names a datum that nobody knows, or none where one is needed
     BAD_TIME             a time that cannot be read, before 1900 or after 2199
@@ -105,12 +112,16 @@ def read_reports(
     ----------
     source : path, DataFrame or GeoDataFrame
         CSV or TSV (byte-order mark, else UTF-8, else GB18030), XLSX, XLS, Parquet, GeoParquet,
-        GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
+        GeoPackage, GeoJSON, Shapefile (also packed), FlatGeobuf, or JSON of an Open311 server.
+    profile : {"auto", "generic", "open311", "nyc311", "chicago", "zh_ledger"}
+        Kind of file (``standards/report_profiles.toml``); by default known by its headers.
     datum : {"wgs84", "cgcs2000", "gcj02", "bd09"}, optional
         Datum of rows that name none in a column 坐标系. By default WGS84 outside China; inside,
         where a wrong one moves points by hundreds of metres, there is no default. A table of
         shapes in a plane CRS or CGCS2000 is believed; one in plain EPSG:4326 is not, because
         files from Chinese web maps say that of GCJ-02, too.
+    swap_axes : bool
+        Exchange longitude and latitude of all rows: for a file found ``SWAPPED``.
     district : District, optional
         Finds far and swapped points; its CRS is that of the result.
     tz : str
@@ -122,6 +133,8 @@ def read_reports(
         Besides the columns of ``reports``: ``longitude``, ``latitude``, ``datum``.
     layer : str, optional
         Layer or sheet; needed where the file has several.
+    encoding : str, optional
+        Of a text file; by default the byte-order mark, else UTF-8, else GB18030.
     categories : mapping of code → Category, optional
         By default `load_categories`. Names in Chinese or English become codes; an unknown
         category stays as written and is found.
@@ -166,17 +179,26 @@ def read_reports(
     """
     lang = require_lang(lang)
     require_zone(tz)
-    raw, name = open_table(source, layer=layer)
+    raw, name, shifted = open_table(source, layer=layer, encoding=encoding)
     if raw.empty:
         raise SchemaError(*message("intake.no_rows", source=name))
-    mapping = _mapping(raw, columns, name)
+    profile, mapping = _mapping(raw, profile, columns, name)
     headers = {column: header for header, column in mapping.items()}
     frame = rename_columns(raw, mapping)
+    if swap_axes:
+        frame = _swapped(frame)
     places = place(frame, headers=headers, source=name, datum=datum, district=district, crs=crs)
     table, fields = type_fields(_without_place(frame), headers=headers, tz=tz)
     known = load_categories() if categories is None else categories
     table, kinds = categorise(table, known, headers=headers)
-    findings = [_columns_used(raw, mapping), *places.findings, *fields, *kinds]
+    findings = [
+        _columns_used(raw, mapping, profile),
+        _shifted_fields(raw, shifted),
+        *places.findings,
+        *fields,
+        *kinds,
+        *text_findings(table, headers),
+    ]
     table, numbering = number_reports(table, headers=headers, earlier=findings)
     findings += numbering
     lost = unusable(findings, len(raw))
@@ -192,17 +214,44 @@ def read_reports(
     return Intake(reports, quarantined, found)
 
 
-def _mapping(raw: pd.DataFrame, columns: Mapping[str, str] | None, source: str) -> dict[str, str]:
-    """Return header → column; the shapes of a map file leave its coordinate columns alone."""
+def _mapping(
+    raw: pd.DataFrame, profile: str, columns: Mapping[str, str] | None, source: str
+) -> tuple[str, dict[str, str]]:
+    """Return the profile and header → column; shapes leave columns with coordinates alone."""
     with_shapes = isinstance(raw, gpd.GeoDataFrame)
     headers = [c for c in raw.columns if not (with_shapes and c == raw.geometry.name)]
-    mapping = match_columns(headers, kind="report", table=REPORTS, given=columns, source=source)
+    name, known = choose_profile(headers, profile)
+    own = dict(columns or {})
+    given = {h: c for h, c in known.items() if h not in own and c not in own.values()} | own
+    mapping = match_columns(headers, kind="report", table=REPORTS, given=given, source=source)
     if with_shapes:
         mapping = {h: c for h, c in mapping.items() if c not in ("longitude", "latitude")}
-    return mapping
+    return name, mapping
 
 
-def _columns_used(raw: pd.DataFrame, mapping: Mapping[str, str]) -> Finding:
+def _swapped(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with longitude and latitude exchanged, as asked for."""
+    if isinstance(frame, gpd.GeoDataFrame):
+        name = frame.geometry.name
+        turned = shapely.transform(frame.geometry.to_numpy(), lambda xy: xy[:, ::-1])
+        shapes: pd.DataFrame = frame.copy()
+        shapes[name] = gpd.GeoSeries(turned, index=frame.index, crs=frame.crs)
+        return shapes
+    return frame.rename(columns={"longitude": "latitude", "latitude": "longitude"})
+
+
+def _shifted_fields(raw: pd.DataFrame, shifted: NDArray[np.bool_]) -> Finding:
+    return Finding(
+        "SHIFTED_FIELDS",
+        "error",
+        shifted,
+        tuple(raw.columns[-2:]) if shifted.any() else (),
+        message("intake.serves_reading"),
+        message("intake.fix_shifted_fields"),
+    )
+
+
+def _columns_used(raw: pd.DataFrame, mapping: Mapping[str, str], profile: str) -> Finding:
     used = ", ".join(f"{header} → {column}" for header, column in mapping.items()) or "–"
     kept = ", ".join(c for c in raw.columns if c not in mapping) or "–"
     return Finding(
@@ -212,7 +261,7 @@ def _columns_used(raw: pd.DataFrame, mapping: Mapping[str, str]) -> Finding:
         (),
         message("intake.serves_reading"),
         message("intake.fix_columns"),
-        message("intake.columns_used", used=used, kept=kept),
+        message("intake.columns_used", profile=profile, used=used, kept=kept),
     )
 
 

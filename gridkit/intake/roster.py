@@ -13,12 +13,13 @@ import pandas as pd
 import shapely
 
 from ..crs import suggest_crs
-from ..errors import GridkitWarning, SchemaError, raise_all
+from ..errors import FileError, GridkitWarning, SchemaError, raise_all
 from ..messages import message
 from ..rules import load_roles
 from ..tables import ROSTER, first_few
 from .columns import blank, code_text, header_words, match_columns, numbers, rename_columns
-from .coordinates import FAR_M, degrees_of, project
+from .coordinates import FAR_M
+from .degrees import degrees_of, project
 from .readers import open_table
 from .relations import hours_of, relations_of
 from .times import parse_times
@@ -158,7 +159,10 @@ def _astray(bases: NDArray[np.object_], district: District, source: str) -> list
 
 def _open(source: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Return the table with shapes, if it has any, as longitude and latitude; and its name."""
-    raw, name = open_table(source)
+    raw, name, shifted = open_table(source)
+    if shifted.any():
+        row = int(shifted.argmax()) + 1
+        raise FileError(*message("intake.ragged", path=name, row=row, n=len(raw.columns)))
     if not isinstance(raw, gpd.GeoDataFrame):
         return raw, name
     lon, lat = degrees_of(raw, what=name)

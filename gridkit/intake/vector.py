@@ -12,9 +12,9 @@ import shapely
 
 from ..crs import DATUMS, from_datum, in_metres, require_metres, suggest_crs, to_datum
 from ..errors import CRSError, FileError, GeometryError, GridkitWarning, raise_all
-from ..files import require_file
 from ..messages import message
 from ..tables import first_few
+from .safety import require_safe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,6 @@ __all__ = [
     "read_layer",
     "read_vector",
     "require_shapes",
-    "require_suffix",
     "shape_problems",
     "to_metres",
     "unreadable",
@@ -42,16 +41,6 @@ __all__ = [
 VECTOR_SUFFIXES = (".gpkg", ".geojson", ".json", ".shp", ".fgb", ".parquet")
 
 
-def require_suffix(path: str | Path, suffixes: tuple[str, ...]) -> Path:
-    """Return `path` when there is such a file and its ending is one of `suffixes`."""
-    file = require_file(path)
-    if file.suffix.lower() not in suffixes:
-        raise FileError(
-            *message("intake.unknown_format", path=path, known=", ".join(suffixes)),
-        )
-    return file
-
-
 def layer_names(path: str | Path) -> list[str]:
     """Return the names of the layers of a vector file, in the order of the file.
 
@@ -60,7 +49,7 @@ def layer_names(path: str | Path) -> list[str]:
     FileError
         There is no such file, its ending is unknown, or it cannot be read.
     """
-    file = require_suffix(path, VECTOR_SUFFIXES)
+    file = require_safe(path, VECTOR_SUFFIXES)
     if file.suffix.lower() == ".parquet":
         return [file.stem]
     try:
@@ -91,7 +80,7 @@ def read_vector(path: str | Path, *, layer: str | None = None) -> gpd.GeoDataFra
     FileError
         There is no such file or layer, it cannot be read, or it has no shapes.
     """
-    file = require_suffix(path, VECTOR_SUFFIXES)
+    file = require_safe(path, VECTOR_SUFFIXES)
     if file.suffix.lower() == ".parquet":
         return _plain(_read_geoparquet(file))
     frame = read_layer(path, layer=layer)

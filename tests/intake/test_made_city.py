@@ -13,6 +13,7 @@ RULES = {
     "unknown_category": "UNKNOWN_CATEGORY",
     "unreadable_time": "BAD_TIME",
     "repeated_id": "REPEATED_ID",
+    "no_coordinates": "ADDRESS_ONLY",
 }
 
 
@@ -24,6 +25,8 @@ def city():
 def test_every_planted_fault_is_found_and_no_other(city):
     intake = read_reports(city.reports, district=city.district)
     found = intake.findings.set_index("rule")["rows"].drop("COLUMNS").to_dict()
+    turned = sum("\u202e" in str(text) for text in city.reports["问题描述"])
+    assert found.pop("CONTROL_CHARACTERS") == turned > 0
     assert found == {rule: city.dirt[fault] for fault, rule in RULES.items()}
     assert intake.reports.geometry.is_empty.sum() == city.dirt["no_coordinates"]
     assert len(intake.reports) + len(intake.quarantined) == city.dirt["rows"]

@@ -99,8 +99,8 @@ def test_wrong_bytes(raw, tmp_path):
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
-        ("a,b\n1,2,3\n", r"row 1 has more fields than the header \(2\)"),
-        ("a,b\n1,2\n1,2,3\n", "row 2 has more fields"),
+        ("a,b\n1,2,3\n", r"row 1 has more or fewer fields than the header \(2\)"),
+        ("a,b\n1,2\n1,2,3\n", "row 2 has more or fewer fields"),
         ('a,b\n"1,2\n', "cannot be read"),
         ("", "the table is empty"),
     ],
@@ -159,8 +159,9 @@ def test_missing_folder_and_unknown(tmp_path):
     (tmp_path / "a.pkl").write_bytes(b"x")
     with pytest.raises(FileError, match=r"Save it as one of: \.csv"):
         read_table(tmp_path / "a.pkl")
-    with pytest.raises(FileError, match="no such file"):
-        read_table("https://example.org/a.geojson")
+    for elsewhere in ("https://example.org/a.geojson", "/vsicurl/http://x/a.gpkg", "CSV:a.csv"):
+        with pytest.raises(FileError, match="only files on this computer"):
+            read_table(elsewhere)
 
 
 def test_sheet_with_a_title_gaps_and_empty_rows_below(tmp_path):
@@ -225,7 +226,8 @@ def test_parquet_without_pyarrow(tmp_path, monkeypatch):
 def test_frames_are_not_touched():
     frame = pd.DataFrame([[1, 2, 3]], columns=["a", "a", 5], index=[9])
     before = frame.copy()
-    table, name = open_table(frame)
+    table, name, shifted = open_table(frame)
+    assert shifted.tolist() == [False]
     assert list(table.columns) == ["a", "a.1", "5"]
     assert table.index.tolist() == [0]
     assert name == "DataFrame"
