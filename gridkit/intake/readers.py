@@ -29,6 +29,9 @@ __all__ = ["MORE_FIELDS", "Opened", "open_table", "read_table"]
 MORE_FIELDS = "…"
 """Column for what stands in a line of text behind the last column."""
 
+# What readers raise where the description of the columns itself is broken.
+_BROKEN = (KeyError, TypeError, IndexError, AttributeError)
+
 _TEXTS = (".csv", ".tsv", ".txt")
 _LISTS = ("service_requests", "requests")
 """Names under which servers put the list of records."""
@@ -226,7 +229,12 @@ def _plain(value: Any) -> Any:
 
 def _read_packed(path: Path, _layer: str | None) -> pd.DataFrame:
     with shapefile_of(path) as file:
-        return read_layer(file)
+        try:
+            return read_layer(file)
+        except FileError as error:
+            # The user knows the packed file, not where it was unpacked to.
+            texts = (text.replace(str(file), str(path)) for text in (error.en, error.zh))
+            raise FileError(*texts) from error
 
 
 def _read_sheet(path: Path, layer: str | None) -> pd.DataFrame:
@@ -269,7 +277,7 @@ def _read_parquet(path: Path, _layer: str | None) -> pd.DataFrame:
     try:
         with_shapes = b"geo" in (pyarrow.parquet.read_schema(path).metadata or {})
         return gpd.read_parquet(path) if with_shapes else pd.read_parquet(path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, *_BROKEN, pyarrow.ArrowException) as error:
         raise unreadable(path, error) from error
 
 

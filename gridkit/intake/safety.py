@@ -6,6 +6,7 @@ import contextlib
 import re
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,8 @@ _ELSEWHERE = re.compile(r"^(?:[A-Za-z][\w+.-]+:|/vsi|\\\\)|://|[\0\n]")
 # JSON that tells a reader to run something or to fetch it, instead of being data.
 _COMMAND = re.compile(rb"gdal_streamed_alg|gdalVersion|\"stac_version\"|\"PLScenes")
 _HEAD = 100_000
+# What the unpacker raises for parts that are locked, or packed in ways that it does not know.
+_ODD = (RuntimeError, NotImplementedError, ValueError)
 
 
 def require_safe(path: str | Path, suffixes: tuple[str, ...]) -> Path:
@@ -117,7 +120,10 @@ def shapefile_of(path: Path) -> Iterator[Path]:
         None, or several.
     """
     with tempfile.TemporaryDirectory(prefix="gridkit-") as folder:
-        found = _unpack(path, Path(folder), deeper=True)
+        try:
+            found = _unpack(path, Path(folder), deeper=True)
+        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, *_ODD) as error:
+            raise FileError(*message("intake.unreadable", path=path, why=error)) from error
         if len(found) != 1:
             names = ", ".join(sorted(p.name for p in found)) or "–"
             raise FileError(*message("intake.one_shapefile", path=path, found=names))
