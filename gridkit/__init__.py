@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from .plan.handwork import from_qgis as from_qgis
     from .plan.handwork import to_qgis as to_qgis
     from .privacy import mask_people as mask_people
+    from .publishing.audit_maps import audit_map as audit_map
     from .publishing.bulletins import Bulletin as Bulletin
     from .publishing.bulletins import bulletin as bulletin
     from .publishing.compare_maps import compare_map as compare_map
@@ -164,6 +165,7 @@ _HOMES = {
     "WorkCalendar": "calendar",
     "WorkClock": "casework.clock",
     "assign": "staffing.posts",
+    "audit_map": "publishing.audit_maps",
     "bulletin": "publishing.bulletins",
     "cell_map": "publishing.maps",
     "cells_at": "division.lineage",

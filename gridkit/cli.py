@@ -1,4 +1,4 @@
-"""The command line: ``gridkit demo``, ``run``, ``check`` and ``locate``."""
+"""The command line: ``gridkit demo``, ``run``, ``check``, ``intake`` and ``locate``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import GridkitError, GridkitWarning, Lang
+from .files import atomic_path
 from .messages import say
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 when all went well, 1 when a check found errors, 2 when an input cannot be used.
+        0 when all went well, 1 when a check found errors or rows went to quarantine, 2 when an
+        input cannot be used.
 
     Examples
     --------
@@ -93,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands.add_parser("demo", help="a made city, the whole road · 演示城市，全流程"))
     _add_run(commands.add_parser("run", help="your own files, the whole road · 用自己的数据"))
     _add_check(commands.add_parser("check", help="check a file of cells · 检查网格文件"))
+    _add_intake(commands.add_parser("intake", help="audit a file of reports · 核查上报数据"))
     _add_locate(commands.add_parser("locate", help="points by the million · 海量点位落格"))
     return parser
 
@@ -127,6 +130,22 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cell-code", help="column with the cells' code · 网格编码列")
     _add_map_datum(parser)
     parser.add_argument("--district", help="district to check against · 所属区")
+
+
+def _add_intake(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_intake)
+    parser.add_argument("file", help="reported problems · 上报数据文件")
+    parser.add_argument("--district", help="boundary and layers · 边界及各图层")
+    parser.add_argument("--datum", help="of the reports · 坐标系: wgs84, cgcs2000, gcj02, bd09")
+    _add_map_datum(parser)
+    parser.add_argument("--profile", default="auto", help="kind of file · 文件类型")
+    parser.add_argument("--layer", help="layer or sheet · 图层或工作表")
+    parser.add_argument("--encoding", help="of a text file · 文本编码")
+    parser.add_argument("--tz", default="Asia/Shanghai", help="zone of the times · 时区")
+    parser.add_argument(
+        "--swap-axes", action="store_true", help="exchange longitude and latitude · 经纬度互换"
+    )
+    parser.add_argument("--out", default="out/intake", help="folder for the files · 输出文件夹")
 
 
 def _add_locate(parser: argparse.ArgumentParser) -> None:
@@ -213,6 +232,51 @@ def _check(args: argparse.Namespace) -> int:
     errors = int((findings["severity"] == "error").sum())
     print(say("cli.checked", args.lang, cells=len(cells), errors=errors))
     return 1 if errors else 0
+
+
+def _intake(args: argparse.Namespace) -> int:
+    from .intake.district import read_district
+    from .intake.reports import read_reports
+    from .publishing.audit_maps import audit_map
+    from .publishing.offline import save_map
+    from .sheets import write_xlsx
+    from .tables import FINDINGS, QUARANTINED, REPORTS
+
+    def stage(key: str) -> None:
+        print(say(key, args.lang), file=sys.stderr, flush=True)
+
+    district = None
+    if args.district is not None:
+        stage("cli.intake_district")
+        district = read_district(args.district, datum=args.map_datum)
+    stage("cli.intake_reading")
+    intake = read_reports(
+        args.file,
+        profile=args.profile,
+        datum=args.datum,
+        swap_axes=args.swap_axes,
+        district=district,
+        tz=args.tz,
+        layer=args.layer,
+        encoding=args.encoding,
+        lang=args.lang,
+    )
+    for row in intake.findings.itertuples():
+        print(f"{row.severity:<8} {row.rule:<23} {row.rows:>9,}  {row.detail} {row.remedy}")
+    stage("cli.intake_writing")
+    out = Path(args.out)
+    with atomic_path(out / "reports.gpkg") as path:
+        intake.reports.to_file(path, layer="reports", driver="GPKG")
+    sheets = {"reports": intake.reports, "findings": intake.findings}
+    tables = {"reports": REPORTS, "findings": FINDINGS}
+    write_xlsx(out / "reports.xlsx", sheets, lang=args.lang, tables=tables)
+    lost = {"quarantined": intake.quarantined}
+    write_xlsx(out / "quarantined.xlsx", lost, lang=args.lang, tables={"quarantined": QUARANTINED})
+    save_map(audit_map(intake, district=district, lang=args.lang), out / "audit.html")
+    counts = {"reports": len(intake.reports), "quarantined": len(intake.quarantined)}
+    shown = {key: f"{n:,}" for key, n in counts.items()}
+    print(say("cli.intake_done", args.lang, out=out, **shown))
+    return 1 if counts["quarantined"] else 0
 
 
 def _locate(args: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
     from ..errors import Lang
     from ..messages import Message
 
-__all__ = ["Finding", "findings_table", "quarantined_table", "unusable"]
+__all__ = ["CONTROL", "Finding", "findings_table", "quarantined_table", "unusable"]
+
+
+# The last two ranges as characters: the fast search of text columns has no \\u.
+CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f" + "\u202a-\u202e\u2066-\u2069]"
+"""Characters that no person types; tabs and line ends are not among them."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,8 @@ def _met(finding: Finding, raw: pd.DataFrame) -> Message:
     if not finding.headers:
         return message("intake.rows_counted", n=n)
     values = _shown(raw[finding.rows].head(3), finding.headers)
-    shown = " | ".join(dict.fromkeys(values))
+    # Control characters could steer a terminal or turn the sentence around; the rows keep them.
+    shown = re.sub(CONTROL, "\ufffd", " | ".join(dict.fromkeys(values)))
     return message("intake.rows_met", n=n, column=", ".join(finding.headers), values=shown)
 
 

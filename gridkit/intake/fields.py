@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..messages import message
 from ..tables import REPORTS
-from .audit import Finding, unusable
+from .audit import CONTROL, Finding, unusable
 from .columns import blank, code_text, header_words, numbers, plain_text
 from .times import parse_times
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LONGEST", "categorise", "number_reports", "text_findings", "type_fields"]
 
-_CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]"
 LONGEST = 10_000
 """Characters of a text that a person still writes."""
 _VERBATIM = ("text", "address", "status")
@@ -104,7 +103,7 @@ def text_findings(table: pd.DataFrame, headers: Mapping[str, str]) -> list[Findi
     control, long = np.zeros(len(table), bool), np.zeros(len(table), bool)
     for column in columns:
         text = table[column].astype("str")
-        control |= text.str.contains(_CONTROL, regex=True).fillna(False).to_numpy(bool)
+        control |= text.str.contains(CONTROL, regex=True).fillna(False).to_numpy(bool)
         long |= (text.str.len() > LONGEST).fillna(False).to_numpy(bool)
     names = tuple(headers[c] for c in columns)
     serves = message("intake.serves_reading")

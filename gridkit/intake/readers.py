@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyproj
 
 from ..errors import FileError, OptionError, SchemaError
 from ..messages import message
@@ -30,7 +31,7 @@ MORE_FIELDS = "…"
 """Column for what stands in a line of text behind the last column."""
 
 # What readers raise where the description of the columns itself is broken.
-_BROKEN = (KeyError, TypeError, IndexError, AttributeError)
+_BROKEN = (KeyError, TypeError, IndexError, AttributeError, pyproj.exceptions.ProjError)
 
 _TEXTS = (".csv", ".tsv", ".txt")
 _LISTS = ("service_requests", "requests")
@@ -145,8 +146,8 @@ def _unique(names: list[str]) -> list[str]:
     return result
 
 
-def decode(raw: bytes, path: str | Path, encoding: str | None = None) -> str:
-    """Return text: in the encoding given, by byte-order mark, else strict UTF-8, else GB18030."""
+def decode(raw: bytes, path: str | Path, encoding: str | None = None) -> tuple[str, str]:
+    """Return text and its encoding: the one given, by mark, else strict UTF-8, else GB18030."""
     marked = [name for mark, name in _BOMS if raw.startswith(mark)]
     if encoding is not None:
         try:
@@ -161,19 +162,22 @@ def decode(raw: bytes, path: str | Path, encoding: str | None = None) -> str:
         except UnicodeDecodeError:
             continue
         if "\0" not in text:
-            return text
+            return text, name
     tried = ", ".join(marked or ["UTF-8", "GB18030"])
     raise FileError(*message("intake.unknown_encoding", path=path, tried=tried))
 
 
 def _read_text(path: Path, encoding: str | None = None) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
-    text = decode(path.read_bytes(), path, encoding)
-    head = text.split("\n", 1)[0]
-    separator = max("\t,;", key=head.count)
+    raw = path.read_bytes()
+    text, name = decode(raw, path, encoding)
+    separator = max("\t,;", key=text.split("\n", 1)[0].count)
+    # The parser decodes for itself: text as a whole takes four times the memory of its bytes.
+    del text
     try:
         with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
             frame = pd.read_csv(
-                io.StringIO(text),
+                io.BytesIO(raw),
+                encoding=name,
                 sep=separator,
                 dtype=str,
                 keep_default_na=False,
@@ -182,7 +186,7 @@ def _read_text(path: Path, encoding: str | None = None) -> tuple[pd.DataFrame, N
     except pd.errors.EmptyDataError as error:
         raise FileError(*message("intake.empty_sheet", path=path)) from error
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        return _read_ragged(text, separator, path, error)
+        return _read_ragged(raw.decode(name), separator, path, error)
     # A field that is not there is missing; an empty one is an empty text.
     short = frame.isna().any(axis=1).to_numpy()
     return frame.fillna(""), short & ~short.all()
@@ -212,7 +216,7 @@ def _read_records(path: Path, layer: str | None) -> pd.DataFrame:
     if not listed:
         return read_layer(path, layer=layer)
     try:
-        data = json.loads(decode(path.read_bytes(), path))
+        data = json.loads(decode(path.read_bytes(), path)[0])
     except (ValueError, RecursionError) as error:
         raise unreadable(path, error) from error
     if isinstance(data, dict):

@@ -14,7 +14,7 @@ from ..calendar import require_zone
 from ..errors import CRSError, GridkitError, SchemaError
 from ..messages import message, require_lang
 from ..rules import load_categories
-from ..tables import REPORTS
+from ..tables import QUARANTINED, REPORTS
 from .audit import Finding, findings_table, quarantined_table, unusable
 from .columns import choose_profile, match_columns, rename_columns
 from .coordinates import place
@@ -49,7 +49,7 @@ class Intake:
         that are not understood stay behind them as they are.
     quarantined : DataFrame
         The other rows with row number, rule, column, value and remedy, then the columns of the
-        file with their own headers, so that it can be corrected and read again.
+        file with their own headers: written to a file, corrected there, it is read again as it is.
     findings : GeoDataFrame
         What was found, as the table ``findings``; ``codes`` are the first row numbers, 1 for
         the first row of data.
@@ -180,6 +180,7 @@ def read_reports(
     lang = require_lang(lang)
     require_zone(tz)
     raw, name, shifted = open_table(source, layer=layer, encoding=encoding)
+    raw = _without_remarks(raw)
     if raw.empty:
         raise SchemaError(*message("intake.no_rows", source=name))
     profile, mapping = _mapping(raw, profile, columns, name)
@@ -227,6 +228,16 @@ def _mapping(
     if with_shapes:
         mapping = {h: c for h, c in mapping.items() if c not in ("longitude", "latitude")}
     return name, mapping
+
+
+def _without_remarks(raw: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what an earlier reading wrote in front of the rows that it quarantined."""
+    names = [c.name for c in QUARANTINED.columns]
+    for lang in ("zh", "en"):
+        labels = QUARANTINED.labels(require_lang(lang))
+        if list(raw.columns[: len(names)]) in (names, [labels[c] for c in names]):
+            return raw.iloc[:, len(names) :]
+    return raw
 
 
 def _swapped(frame: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Times", "parse_times"]
 
 # An offset or Z behind a time of day: 2025-03-01T08:30:00+08:00.
-_ZONED = r"\d:\d.*(?:[zZ]|[+-]\d\d:?\d\d)$"
+_ZONED = r"[ T]\d\d?(?::\d.*)?(?:[zZ]|[+-]\d\d(?::?\d\d)?)$"
 _ISO = r"\d{4}-\d\d-\d\d"
 _CLOCK = r"(\d{1,2})[:时点](?:(\d{1,2})(?:[:分](?:(\d{1,2})(?:\.\d+)?秒?)?)?)?"
 _YEAR_FIRST = re.compile(rf"(\d{{4}})[-/.年](\d{{1,2}})[-/.月](\d{{1,2}})日?(?:[ T]*{_CLOCK})?")
@@ -132,7 +132,13 @@ def _from_mixture(values: pd.Series, zoned: pd.Series) -> tuple[pd.Series, pd.Se
 
 
 def _to_datetime(text: pd.Series, *, utc: bool = False) -> pd.Series:
-    return pd.to_datetime(text, format="ISO8601", errors="coerce", utc=utc).dt.as_unit("us")
+    try:
+        times = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=utc)
+    except ValueError:  # zones in forms that `_ZONED` does not know, and several of them
+        times = pd.Series(pd.NaT, index=text.index, dtype="datetime64[us]")
+    if not utc and isinstance(times.dtype, pd.DatetimeTZDtype):
+        times = pd.Series(pd.NaT, index=text.index, dtype="datetime64[us]")
+    return times.dt.as_unit("us")
 
 
 def _from_serials(values: pd.Series) -> pd.Series:

@@ -9,7 +9,7 @@ import pandas as pd
 import shapely
 
 from ..crs import same_crs
-from ..errors import GeometryError, SchemaError
+from ..errors import GeometryError, OptionError, SchemaError
 from ..messages import message, require_lang, say
 from ..tables import FINDINGS, first_few
 from .content import texts
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["findings_map"]
 
 DRAWN = ("error", "warning", "info")
+_COUNTED = {"cells": "publishing.findings_n", "rows": "publishing.findings_n_rows"}
+_HINTS = {"cells": "publishing.findings_click", "rows": "publishing.findings_click_rows"}
 MOST_CODES = 60  # named in the list; the table of findings has them all
 
 
@@ -36,6 +38,7 @@ def findings_map(
     district: District | None = None,
     lang: str = "zh",
     title: str | None = None,
+    counted: str = "cells",
 ) -> GridMap:
     """Return a map of what a check found: every rule beside it, every finding in its place.
 
@@ -54,6 +57,8 @@ def findings_map(
     lang : {"zh", "en"}
         Of the page; the sentences in `findings` are shown as they are.
     title : str, optional
+    counted : {"cells", "rows"}
+        What the numbers behind the rules count.
 
     Returns
     -------
@@ -66,6 +71,8 @@ def findings_map(
         A column is missing, or a severity is unknown.
     CRSError, GeometryError
         Cells in degrees or without any area, findings in another CRS.
+    OptionError
+        Unknown `lang` or `counted`.
 
     Examples
     --------
@@ -82,6 +89,10 @@ def findings_map(
     'Check of the grid'
     """
     spoken = require_lang(lang)
+    if counted not in _COUNTED:
+        choices = ", ".join(_COUNTED)
+        text = message("options.unknown", name="counted", value=counted, choices=choices)
+        raise OptionError(*text)
     _require(cells, findings)
     if title is None:
         name = "" if district is None else district.name
@@ -91,10 +102,10 @@ def findings_map(
     label = say("publishing.findings_of_cell", spoken)
     figures = {label: _rules_of(texts(cells["cell_code"]), rules, codes, findings)}
     add_plain(canvas, say("publishing.word_outlines", spoken), figures)
-    items = _items(findings, rules, codes, spoken)
+    items = _items(findings, rules, codes, spoken, _COUNTED[counted])
     heading = say("publishing.findings_list", spoken)
     add_marks(canvas, _styles(spoken), items, _places(findings), heading=heading)
-    hint = say("publishing.findings_click", spoken)
+    hint = say(_HINTS[counted], spoken)
     finish(m, canvas, head=_counts(findings, spoken), hint=hint)
     return m
 
@@ -167,7 +178,7 @@ def _verdicts(lang: Lang) -> dict[str, str]:
 
 
 def _items(
-    findings: gpd.GeoDataFrame, rules: list[str], codes: list[list[str]], lang: Lang
+    findings: gpd.GeoDataFrame, rules: list[str], codes: list[list[str]], lang: Lang, counted: str
 ) -> list[Item]:
     """Return one item a row, numbered as the certificate reads."""
     words = _verdicts(lang)
@@ -180,7 +191,7 @@ def _items(
     for k, (rule, severity, n, named, principle, detail, remedy) in enumerate(table):
         verdict = words[severity]
         if severity in DRAWN and n:
-            verdict = say("publishing.findings_n", lang, verdict=verdict, n=f"{int(n):,}")
+            verdict = say(counted, lang, verdict=verdict, n=f"{int(n):,}")
         pairs = [
             (say("publishing.findings_principle", lang), principle),
             (say("publishing.findings_detail", lang), detail),

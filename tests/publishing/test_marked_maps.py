@@ -8,6 +8,8 @@ import shapely
 
 from gridkit.division.checks import check_cells
 from gridkit.errors import CRSError, GeometryError, OptionError, SchemaError
+from gridkit.intake.reports import read_reports
+from gridkit.publishing.audit_maps import audit_map
 from gridkit.publishing.compare_maps import compare_map
 from gridkit.publishing.finding_maps import findings_map
 
@@ -282,3 +284,27 @@ def test_bad_input_is_named(editions):
         compare_map(before.iloc[:0], after)
     with pytest.raises(OptionError, match="fr"):
         compare_map(before, after, lang="fr")
+
+
+def test_the_audit_of_a_file_counts_rows_and_leaves_far_places_out(block_of):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "编号": [f"r{i}" for i in range(30)],
+            "经度": rng.uniform(121.38, 121.40, 30),
+            "纬度": rng.uniform(37.53, 37.55, 30),
+            "上报时间": "2026-03-01 08:00",
+            "问题描述": HOSTILE,
+        }
+    )
+    table.loc[3, "上报时间"] = "昨天"
+    table.loc[5, ["经度", "纬度"]] = 116.4, 39.9
+    table.loc[6, "问题描述"] = "\u202e" + HOSTILE
+    intake = read_reports(table, datum="wgs84", lang="en")
+    m = audit_map(intake, lang="en")
+    said = str(block_of(m)[0] if isinstance(block_of(m), tuple) else block_of(m))
+    assert "row(s)" in said
+    assert "cell(s)" not in said
+    assert "BAD_TIME" in said
+    assert "\u202e" not in said
+    assert "window.hit" not in m.get_root().render().replace(HOSTILE, "")
