@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -16,10 +16,10 @@ from ..messages import message, require_lang
 from ..rules import load_categories
 from ..tables import QUARANTINED, REPORTS
 from .audit import Finding, findings_table, quarantined_table, unusable
-from .columns import choose_profile, match_columns, rename_columns
+from .columns import blank, choose_profile, match_columns, rename_columns
 from .coordinates import place
 from .fields import categorise, number_reports, text_findings, type_fields
-from .readers import open_table
+from .readers import MORE_FIELDS, open_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -181,6 +181,8 @@ def read_reports(
     require_zone(tz)
     raw, name, shifted = open_table(source, layer=layer, encoding=encoding)
     raw = _without_remarks(raw)
+    if MORE_FIELDS in raw.columns:
+        shifted = shifted | ~blank(raw[MORE_FIELDS]).to_numpy(bool)
     if raw.empty:
         raise SchemaError(*message("intake.no_rows", source=name))
     profile, mapping = _mapping(raw, profile, columns, name)
@@ -200,6 +202,8 @@ def read_reports(
         *kinds,
         *text_findings(table, headers),
     ]
+    # What stands in a slipped line under wrong headers is one fault, not seven.
+    findings[2:] = [replace(f, rows=f.rows & ~shifted) for f in findings[2:]]
     table, numbering = number_reports(table, headers=headers, earlier=findings)
     findings += numbering
     lost = unusable(findings, len(raw))
