@@ -168,7 +168,7 @@ def test_no_roster(people, tmp_path):
     with pytest.raises(FileError, match="no such file"):
         read_roster(tmp_path / "a.xlsx")
     (tmp_path / "a.xlsx").write_bytes(b"garbage")
-    with pytest.raises(FileError, match="not what its ending"):
+    with pytest.raises(FileError, match="cannot be read"):
         read_roster(tmp_path / "a.xlsx")
 
 
