@@ -280,9 +280,13 @@ def _read_parquet(path: Path, _layer: str | None) -> pd.DataFrame:
         raise FileError(*message("intake.needs_pyarrow", path=path)) from error
     try:
         with_shapes = b"geo" in (pyarrow.parquet.read_schema(path).metadata or {})
-        return gpd.read_parquet(path) if with_shapes else pd.read_parquet(path)
+        frame: pd.DataFrame = gpd.read_parquet(path) if with_shapes else pd.read_parquet(path)
+        # Texts come as they are, also where their bytes are none.
+        words = pd.DataFrame(frame.select_dtypes("str"))
+        pyarrow.Table.from_pandas(words).validate(full=True)
     except (OSError, ValueError, *_BROKEN, pyarrow.ArrowException) as error:
         raise unreadable(path, error) from error
+    return frame
 
 
 def _read_map(path: Path, layer: str | None) -> pd.DataFrame:
