@@ -108,11 +108,11 @@ def place(
     datums, unknown = _datums(frame, raw, in_range, datum, source)
     usable = in_range & ~unknown
     lon, lat = _to_wgs84(raw, datums, usable)
-    far = usable & ~_near(lon, lat, district)
     if district is None:
-        far = usable & _lonely(lon, lat)
-    polar = usable & _at_a_pole(raw) if district is None else np.zeros(len(frame), bool)
-    astray = polar | (read & ~in_range) | (far if district is not None else False)
+        far, doubtful = usable & _lonely(lon, lat), usable & _at_a_pole(raw)
+    else:
+        far = doubtful = usable & ~_near(lon, lat, district)
+    astray = doubtful | (read & ~in_range)
     swapped = astray & _near(*_turned(raw, astray), district)
     stand_in = far & ~swapped & _repeated(raw)
     metres = read & ~in_range & (np.abs(raw.lon) > _METRES) & (np.abs(raw.lat) > _METRES)

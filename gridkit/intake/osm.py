@@ -13,8 +13,8 @@ import shapely
 
 from ..crs import area_m2
 from ..errors import GridkitWarning
-from ..files import require_file
 from ..messages import message
+from .safety import require_safe
 from .vector import unreadable
 
 if TYPE_CHECKING:
@@ -87,7 +87,9 @@ def _read(path: str | Path, layer: str) -> gpd.GeoDataFrame:
     try:
         # GDAL tells every ring that does not close; they are counted in one warning below.
         with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
-            return pyogrio.read_dataframe(require_file(path), layer=layer, on_invalid="ignore")
+            return pyogrio.read_dataframe(
+                require_safe(path, (".osm", ".pbf")), layer=layer, on_invalid="ignore"
+            )
     except (
         pyogrio.errors.DataSourceError,
         pyogrio.errors.DataLayerError,

@@ -211,9 +211,11 @@ def _read_ragged(
 
 def _read_records(path: Path, layer: str | None) -> pd.DataFrame:
     """Read a list of records, or the shapes of GeoJSON."""
-    head = path.read_bytes()[:1_000].removeprefix(codecs.BOM_UTF8).lstrip()
-    listed = head.startswith(b"[") or any(f'"{name}"'.encode() in head for name in _LISTS)
-    if not listed:
+    with path.open("rb") as opened:
+        head = opened.read(1_000).removeprefix(codecs.BOM_UTF8).lstrip()
+    named = any(f'"{name}"'.encode() in head for name in _LISTS)
+    # A property of a shape may be called so, too.
+    if not head.startswith(b"[") and (not named or b'"Feature' in head):
         return read_layer(path, layer=layer)
     try:
         data = json.loads(decode(path.read_bytes(), path)[0])

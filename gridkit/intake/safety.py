@@ -37,11 +37,12 @@ _MAGIC: dict[str, tuple[bytes, ...]] = {
 }
 _PACKED = (".xlsx", ".zip")
 _JSON = (".json", ".geojson")
+_OSM = (".osm", ".pbf")
 _TEXT = (".csv", ".tsv", ".txt")
 # Names that readers of map files take for addresses or for other drivers: /vsicurl/, CSV:a.txt.
 _ELSEWHERE = re.compile(r"^(?:[A-Za-z][\w+.-]+:|/vsi|\\\\)|://|[\0\n]")
-# JSON that tells a reader to run something or to fetch it, instead of being data.
-_COMMAND = re.compile(rb"gdal_streamed_alg|gdalVersion|\"stac_version\"|\"PLScenes")
+# What tells a reader of map files to run something or to open other files, instead of being data.
+_COMMAND = re.compile(rb"gdal_streamed_alg|<OGRVRT|gdalVersion|\"stac_version\"|\"PLScenes")
 _HEAD = 100_000
 # What the unpacker raises for parts that are locked, or packed in ways that it does not know.
 _ODD = (RuntimeError, NotImplementedError, ValueError)
@@ -84,11 +85,13 @@ def _require_kind(path: str | Path, suffix: str, head: bytes) -> None:
     if suffix in _JSON:
         text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
         sound = text[:1] in (b"{", b"[") and not _COMMAND.search(head)
+    elif suffix in _OSM:
+        sound = (b"<osm" in head or b"OSMHeader" in head[:64]) and not _COMMAND.search(head)
     elif suffix in _TEXT:
         others = (m for magics in _MAGIC.values() for m in magics if len(m) > 2)
         sound = not head.startswith((*others, b"%PDF", b"\x1f\x8b"))
     else:
-        sound = head.startswith(_MAGIC[suffix])
+        sound = head.startswith(_MAGIC[suffix]) and b"<OGRVRT" not in head
     if not sound:
         raise FileError(*message("intake.not_what_it_says", path=path, suffix=suffix))
 

@@ -132,8 +132,7 @@ def record_posts(
     day = day_of(at, name="at")
     new = posts.drop(columns=["valid_from", "valid_to"], errors="ignore").reset_index(drop=True)
     POSTS.check(new, source="posts")
-    other = [] if roles is None else sorted(set(new["role"]) - set(roles))
-    if roles is not None and other:
+    if roles is not None and (other := sorted(set(new["role"]) - set(roles))):
         choices = ", ".join(roles)
         raise OptionError(
             *message("options.unknown", name="roles", value=other[0], choices=choices)

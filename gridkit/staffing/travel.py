@@ -147,12 +147,12 @@ class Trips:
 
     def longest(self) -> float:
         """Return more than any way that there is."""
-        there = self.table[np.isfinite(self.table)]
         ends = [
             float((side.off + np.maximum(side.to_u, side.to_v)).max(initial=0.0))
             for side in (self.areas, self.people)
         ]
-        return float(there.max(initial=0.0)) + sum(ends)
+        farthest = np.max(self.table, where=np.isfinite(self.table), initial=0.0)
+        return float(farthest) + sum(ends)
 
     def of(self, people: Ints) -> Trips:
         """Return the ways to some of the people only."""

@@ -5,6 +5,7 @@ import pytest
 from shapely.geometry import LineString, Point, box
 
 import gridkit as gk
+from gridkit.errors import FileError
 from gridkit.intake.osm import is_osm, read_osm
 
 NODES = {
@@ -159,3 +160,12 @@ def test_paths_are_no_outline():
     assert gk.district_of_streets(streets).boundary.area.iloc[0] == 360_000
     paved = streets.assign(road_class=["residential", "primary"])
     assert gk.district_of_streets(paved).boundary.area.iloc[0] == 380_000
+
+
+def test_another_kind_of_file_under_the_name_of_an_extract(tmp_path):
+    path = tmp_path / "a.osm"
+    path.write_text("<OGRVRTDataSource><!-- <osm> --></OGRVRTDataSource>")
+    with pytest.raises(FileError, match="cannot be read"):
+        read_osm(path)
+    with pytest.raises(FileError, match="only files on this computer"):
+        read_osm("/vsicurl/http://localhost/a.osm")

@@ -51,6 +51,8 @@ def test_only_plain_paths(path):
         ("a.parquet", SOUND),
         ("a.fgb", b"<OGRVRTDataSource></OGRVRTDataSource>"),
         ("a.shp", b"<OGRVRTDataSource></OGRVRTDataSource>"),
+        ("a.fgb", b"fgb\x03fgb\x01<OGRVRTDataSource></OGRVRTDataSource>"),
+        ("a.geojson", b'{"a": "<OGRVRTDataSource></OGRVRTDataSource>"}'),
         ("a.geojson", b"<OGRVRTDataSource></OGRVRTDataSource>"),
         ("a.geojson", b'{"type": "gdal_streamed_alg", "command_line": "gdal vector info x"}'),
         ("a.json", b'{"stac_version": "1.0.0", "type": "FeatureCollection", "features": []}'),
@@ -141,6 +143,14 @@ def test_what_an_open311_server_gives(as_list, tmp_path):
     assert intake.reports["reported_at"].iloc[0] == pd.Timestamp("2026-04-14T10:37:38Z")
     assert intake.reports.to_crs(4326).geometry.y.round(4).tolist() == [43.0481, 43.05]
     assert "closed_at" not in intake.reports or intake.reports["closed_at"].isna().all()
+
+
+def test_a_shape_may_have_a_property_called_requests(tmp_path):
+    frame = gpd.GeoDataFrame(
+        {"requests": ["3", "4"]}, geometry=gpd.points_from_xy([1, 2], [3, 4]), crs=4326
+    )
+    frame.to_file(tmp_path / "a.geojson")
+    assert read_table(tmp_path / "a.geojson").geometry.x.tolist() == [1, 2]
 
 
 @pytest.mark.parametrize("raw", ["[1, 2]", '[{"a": 1', '{"requests": 5}', "[" * 100_000])

@@ -302,9 +302,10 @@ def test_the_audit_of_a_file_counts_rows_and_leaves_far_places_out(block_of):
     table.loc[6, "问题描述"] = "\u202e" + HOSTILE
     intake = read_reports(table, datum="wgs84", lang="en")
     m = audit_map(intake, lang="en")
-    said = str(block_of(m)[0] if isinstance(block_of(m), tuple) else block_of(m))
+    said = str(block_of(m))
     assert "row(s)" in said
     assert "cell(s)" not in said
     assert "BAD_TIME" in said
     assert "\u202e" not in said
-    assert "window.hit" not in m.get_root().render().replace(HOSTILE, "")
+    assert "window.hit=1" in said
+    assert "window.hit=1" not in m.get_root().render()

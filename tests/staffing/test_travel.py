@@ -194,3 +194,8 @@ def test_streets_that_are_none():
             rules=RULES,
             streets=table([Polygon([(0, 0), (1, 0), (1, 1)]), LineString([(0, 0), (1, 1)])]),
         )
+
+
+def test_streets_that_are_all_bridges():
+    streets = table([LineString([(0, 0), (100, 0)])], bridge=[True])
+    assert ways(streets, [(10, 0)], [(70, 0)])[0, 0] == pytest.approx(60)
