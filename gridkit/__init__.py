@@ -71,10 +71,15 @@ if TYPE_CHECKING:
     from .intake.duplicates import DuplicateIndex as DuplicateIndex
     from .intake.duplicates import Reach as Reach
     from .intake.duplicates import find_duplicates as find_duplicates
+    from .intake.gazetteer import Gazetteer as Gazetteer
+    from .intake.places import district_places as district_places
+    from .intake.places import read_places as read_places
     from .intake.reports import Intake as Intake
     from .intake.reports import read_reports as read_reports
     from .intake.roster import read_roster as read_roster
     from .intake.roster_sheet import roster_template as roster_template
+    from .location.addresses import AddressMatches as AddressMatches
+    from .location.addresses import match_addresses as match_addresses
     from .location.editions import Edition as Edition
     from .location.editions import check_edition as check_edition
     from .location.locator import Locator as Locator
@@ -127,6 +132,7 @@ if TYPE_CHECKING:
     from .staffing.proof import prove_posts as prove_posts
 
 _HOMES = {
+    "AddressMatches": "location.addresses",
     "Blocks": "division.blocks",
     "Bulletin": "publishing.bulletins",
     "CRSError": "errors",
@@ -140,6 +146,7 @@ _HOMES = {
     "Edit": "division.changes",
     "Edition": "location.editions",
     "FileError": "errors",
+    "Gazetteer": "intake.gazetteer",
     "GeometryError": "errors",
     "GridMap": "publishing.offline",
     "GridkitError": "errors",
@@ -178,6 +185,7 @@ _HOMES = {
     "density": "evaluation.heat",
     "district_of": "intake.district",
     "district_of_streets": "intake.district",
+    "district_places": "intake.places",
     "divide": "division.drafting",
     "duty_text": "staffing.duty_words",
     "edit_cells": "publishing.editor",
@@ -206,6 +214,7 @@ _HOMES = {
     "locate_stream": "location.stream",
     "make_city": "demo.city",
     "mask_people": "privacy",
+    "match_addresses": "location.addresses",
     "merge_cells": "division.life",
     "number_cells": "division.codes",
     "on_duty": "staffing.duty",
@@ -216,6 +225,7 @@ _HOMES = {
     "prove_posts": "staffing.proof",
     "read_cells": "intake.district",
     "read_district": "intake.district",
+    "read_places": "intake.places",
     "read_reports": "intake.reports",
     "read_roster": "intake.roster",
     "rebalance": "division.rebalancing",

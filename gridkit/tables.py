@@ -32,6 +32,7 @@ __all__ = [
     "FINDINGS",
     "LINEAGE",
     "LOCATED",
+    "PLACES",
     "POSTS",
     "QUARANTINED",
     "REPORTS",
@@ -337,6 +338,27 @@ LINEAGE = Table(
     ),
 )
 
+PLACES = Table(
+    "places",
+    "地名地址",
+    (),
+    (
+        _text("name", "名称", "as it is written in addresses", required=True),
+        _text(
+            "kind", "类型", "district, office, community, street, area, plate or poi", required=True
+        ),
+        _GEOMETRY,
+        _text("street", "街路巷", "of a plate: the name of its street or compound"),
+        _text("number", "门楼牌号", "of a plate"),
+        _text("aliases", "别名", "other and former names, several joined by ;"),
+        _COMMUNITY_CODE,
+        Column("left_from", "number", "左侧起号", "of a stretch of street: first number, left"),
+        Column("left_to", "number", "左侧止号"),
+        Column("right_from", "number", "右侧起号"),
+        Column("right_to", "number", "右侧止号"),
+    ),
+)
+
 UNITS = Table(
     "units",
     "责任单位名录",
@@ -471,11 +493,15 @@ LOCATED = Table(
         *REPORTS.columns,
         _CELL_CODE,
         _DUTY_CODE,
-        _text("located_by", "落格方式", "inside, border, near, outside, unlocated"),
+        _text("located_by", "落格方式", "inside, border, near, address, outside, unlocated"),
         Column("border_m", "number", "距边界（米）", "to the nearest border; empty beyond 25 m"),
         _text("alt_cell_code", "备选网格", "runner-up where the border is within ambiguous_m"),
         Column("distance_m", "number", "距网格（米）", "0 inside; to the nearest cell when near"),
         Column("ambiguous", "flag", "是否两可", "within ambiguous_m of another cell"),
+        _text("address_rung", "地址层级", "what the address was found by: plate, crossing …"),
+        _text("address_match", "匹配地名", "what the gazetteer calls it"),
+        _text("address_refused", "地址未采用原因", "why the address gives no place"),
+        _COMMUNITY_CODE,
     ),
 )
 
@@ -556,6 +582,7 @@ TABLES: dict[str, Table] = {
         BLOCKS,
         CELLS,
         LINEAGE,
+        PLACES,
         UNITS,
         ROSTER,
         POSTS,

@@ -11,6 +11,7 @@ import shapely
 
 from ..crs import to_datum
 from ..messages import message
+from .drift import border_drift
 from .rules_case import Result, absent, sound
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ BETTER = 0.5
 NEAR_M = 10.0
 SAMPLE = 2_000
 LEAST_GAIN = 0.25
+LEAST_DRIFT_M = 150.0
 
 SAME = ("wgs84", "wgs84")
 
@@ -50,7 +52,7 @@ def suspect_bd(case: Case) -> Result:
 def _suspect(case: Case, datum: str) -> Result:
     if case.district is None:
         return absent(message("division.a_district"))
-    for measure in (_outline, _along_streets):
+    for measure in (_outline, _along_streets, _drift):
         readings = _measured(case, measure)
         if readings is None:
             continue
@@ -120,3 +122,28 @@ def _along_streets(case: Case) -> tuple[Any, Callable[[Any], float], float] | No
         return 1.0 - len(near) / len(each)
 
     return points, misfit, LEAST_GAIN
+
+
+def _drift(case: Case) -> tuple[Any, Callable[[Any], float], float] | None:
+    """Misfit of the shift between coarsely drawn borders: what a reading leaves of it."""
+    assert case.district is not None
+    layers = [case.district.boundary, case.district.communities]
+    drawn = [shapely.boundary(x.geometry.to_numpy()) for x in layers if x is not None]
+    district = shapely.union_all(np.concatenate(drawn))
+    cells = shapely.union_all(shapely.boundary(case.shapes))
+    there, back = border_drift(cells, district), border_drift(district, cells)
+    if there is None or back is None:
+        return None
+    shift = (there[0] - back[0]) / 2
+    metres = float(np.hypot(*shift))
+    # A shift that only one side sees is none: cells of half a district, say.
+    if metres < LEAST_DRIFT_M or np.hypot(*(there[0] + back[0])) > BETTER * metres:
+        return None
+    middle = shapely.centroid(case.union)
+
+    def misfit(moved: Any) -> float:
+        return (
+            float(np.hypot(moved.x - middle.x - shift[0], moved.y - middle.y - shift[1])) / metres
+        )
+
+    return middle, misfit, 0.0

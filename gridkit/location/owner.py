@@ -13,6 +13,7 @@ from ..crs import require_metres, same_crs
 from ..errors import GeometryError, OptionError, SchemaError
 from ..messages import message
 from ..tables import first_few
+from .addresses import ADDRESS_COLUMNS, place_addresses
 from .locator import FAR_M, Locator
 
 if TYPE_CHECKING:
@@ -20,12 +21,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .._kernels.raster import Found
+    from ..intake.gazetteer import Gazetteer
 
     Floats = NDArray[np.float64]
 
 __all__ = ["locate"]
 
+_STEP_M = 10.0  # accuracies are rounded up to this where they are compared with borders
+
 WAYS = ("inside", "border", "near", "outside", "unlocated")
+_BY_ADDRESS = len(WAYS)  # after all ways of coordinates
 _COLUMNS = (
     "cell_code",
     "duty_code",
@@ -45,6 +50,8 @@ def locate(
     ambiguous_m: float = 1.0,
     prefix: str | None = None,
     on_overlap: str = "raise",
+    gazetteer: Gazetteer | None = None,
+    address_m: float = 150.0,
 ) -> gpd.GeoDataFrame:
     """Give each report its one responsible cell.
 
@@ -68,6 +75,10 @@ def locate(
         Put before the new columns, for tables that have columns of these names already.
     on_overlap : {"raise", "report"}
         As in `Locator`.
+    gazetteer : Gazetteer, optional
+        Places reports that have an ``address`` and no coordinates, as `match_addresses` does.
+    address_m : float
+        Least exact place of an address that still gets a cell, in metres.
 
     Returns
     -------
@@ -79,6 +90,12 @@ def locate(
         to the nearest cell when near) and ``ambiguous``. Equal distances go east, then north, then
         to the smallest code.
 
+        With a `gazetteer` reports placed by their address have its point, ``accuracy_m``, and
+        ``address`` in ``located_by``; they are ambiguous where another cell lies within the
+        accuracy. ``address_rung`` and ``address_match`` say what the address was found by,
+        ``address_refused`` why it was not; a refused one stays ``unlocated`` and gets the
+        ``community_code`` that it names, whose unit answers for it until the place is known.
+
     Raises
     ------
     CRSError
@@ -87,7 +104,8 @@ def locate(
         A report that is not a point, a coordinate that is not finite, cells that are invalid or
         overlap.
     SchemaError
-        No cells, repeated or missing cell codes, or a column of a new name is there already.
+        No cells, repeated or missing cell codes, or a column of a new name is there already; a
+        `gazetteer` for reports without a column ``address``.
 
     Notes
     -----
@@ -114,16 +132,38 @@ def locate(
         limits = {"near_m": near_m, "ambiguous_m": ambiguous_m}
         raise OptionError(*message("location.bad_distance", **limits))
     locator = cells if isinstance(cells, Locator) else Locator(cells, on_overlap=on_overlap)
-    x, y, there = _coordinates(reports, locator)
     names = {c: f"{prefix or ''}{c}" for c in _COLUMNS if c != "duty_code" or locator.has_duty}
-    clash = [name for name in names.values() if name in reports.columns]
+    added = [*names.values(), *(ADDRESS_COLUMNS if gazetteer is not None else ())]
+    clash = [name for name in added if name in reports.columns]
     if clash:
         raise SchemaError(*message("location.clash", columns=", ".join(clash)))
+    answer, by_address = reports.copy(), np.zeros(len(reports), bool)
+    if gazetteer is not None:
+        answer, by_address = place_addresses(reports, gazetteer, most_m=address_m)
+    x, y, there = _coordinates(answer, locator)
     found = locator.find_xy(x, y, near_m=near_m, ambiguous_m=ambiguous_m)
-    answer = reports.copy()
+    if by_address.any():
+        _judge_by_accuracy(found, x, y, answer["accuracy_m"][there], by_address[there], locator)
     for column, name in names.items():
         answer[name] = _column(column, found, there, locator)
     return answer
+
+
+def _judge_by_accuracy(
+    found: Found,
+    x: Floats,
+    y: Floats,
+    accuracy_m: pd.Series,
+    by_address: NDArray[np.bool_],
+    locator: Locator,
+) -> None:
+    """Mark the owned points of addresses, and the cell beside them within their accuracy."""
+    found.way[by_address & (found.owner >= 0)] = _BY_ADDRESS
+    reach = np.ceil(accuracy_m.to_numpy(np.float64) / _STEP_M) * _STEP_M
+    for metres in np.unique(reach[by_address]):
+        rows = by_address & (reach == metres)
+        beside = locator.find_xy(x[rows], y[rows], near_m=0.0, ambiguous_m=float(metres))
+        found.other[rows] = np.where(found.owner[rows] >= 0, beside.other, -1)
 
 
 def _coordinates(
@@ -159,7 +199,9 @@ def _column(name: str, found: Found, there: NDArray[np.bool_], locator: Locator)
     if name == "ambiguous":
         return spread(found.other >= 0, there, False)
     if name == "located_by":
-        return _texts(np.array(WAYS, dtype=object), spread(found.way, there, len(WAYS) - 1))
+        return _texts(
+            np.array([*WAYS, "address"], dtype=object), spread(found.way, there, len(WAYS) - 1)
+        )
     rank = found.other if name == "alt_cell_code" else found.owner
     codes = locator.by_rank("duty_code" if name == "duty_code" else "cell_code")
     return _texts(codes, spread(rank, there, -1))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..errors import SchemaError
 from ..messages import message, require_lang
+from .addresses import ADDRESS_COLUMNS
 
 if TYPE_CHECKING:
     from ..errors import Lang
@@ -16,8 +17,29 @@ if TYPE_CHECKING:
 
 __all__ = ["explain"]
 
+_RUNGS = {
+    "plate": message("location.rung_plate"),
+    "between": message("location.rung_between"),
+    "crossing": message("location.rung_crossing"),
+    "poi": message("location.rung_poi"),
+    "area": message("location.rung_area"),
+    "street_part": message("location.rung_street_part"),
+    "street": message("location.rung_street"),
+    "community": message("location.rung_community"),
+}
+_REFUSALS = {
+    "empty": message("location.refused_empty"),
+    "elsewhere": message("location.refused_elsewhere"),
+    "unknown": message("location.refused_unknown"),
+    "no_such_number": message("location.refused_no_such_number"),
+    "conflict": message("location.refused_conflict"),
+    "ambiguous": message("location.refused_ambiguous"),
+    "vague": message("location.refused_vague"),
+}
+
 _ON_BORDER_M = 1e-6  # as in `locate`
 _NEEDED = ("cell_code", "located_by", "border_m", "alt_cell_code", "distance_m")
+_ADDRESS = (*ADDRESS_COLUMNS, "accuracy_m", "community_code")
 
 
 def explain(row: Any, *, lang: Lang = "zh", prefix: str | None = None) -> str:
@@ -73,13 +95,16 @@ def _located_facts(row: Any, prefix: str) -> dict[str, Any]:
     if not isinstance(row, Mapping) or not all(name in row for name in needed):
         raise SchemaError(*message("location.explain_no_row", columns=", ".join(needed)))
     facts: dict[str, Any] = {name: row.get(f"{prefix}{name}") for name in (*_NEEDED, "duty_code")}
+    facts |= {name: row.get(name) for name in _ADDRESS}
     return {name: None if pd.isna(value) else value for name, value in facts.items()}
 
 
 def _located(facts: dict[str, Any]) -> list[Message]:
     answer = _reasons(facts)
     if facts["alt_cell_code"] is not None:
-        answer.append(message("location.explain_runner_up", other=facts["alt_cell_code"]))
+        by_address = facts["located_by"] == "address"
+        key = "location.explain_within_accuracy" if by_address else "location.explain_runner_up"
+        answer.append(message(key, other=facts["alt_cell_code"]))
     if facts["duty_code"] is not None:
         answer.append(message("location.explain_duty", duty=facts["duty_code"]))
     return answer
@@ -102,10 +127,37 @@ def _reasons(facts: dict[str, Any]) -> list[Message]:
                 message("location.explain_outside"),
                 message("location.explain_outside_remedy"),
             ]
+        case "address":
+            return [_by_address(facts)]
+        case "unlocated" if facts["address_refused"] in _REFUSALS:
+            return _refused(facts)
         case "unlocated":
             return [message("location.explain_unlocated")]
         case other:
             raise SchemaError(*message("location.explain_unknown_way", value=other))
+
+
+def _by_address(facts: dict[str, Any]) -> Message:
+    rung = _RUNGS.get(facts["address_rung"])
+    if rung is None or facts["accuracy_m"] is None:
+        raise SchemaError(
+            *message("location.explain_unknown_way", value=f"address: {facts['address_rung']}")
+        )
+    return message(
+        "location.explain_address",
+        cell=facts["cell_code"],
+        match=facts["address_match"],
+        rung=rung,
+        accuracy_m=f"{facts['accuracy_m']:.0f}",
+    )
+
+
+def _refused(facts: dict[str, Any]) -> list[Message]:
+    """Say why an address gave no place, and who answers until the place is known."""
+    answer = [_REFUSALS[facts["address_refused"]]]
+    if facts["community_code"] is not None:
+        answer.append(message("location.explain_community", community=facts["community_code"]))
+    return answer
 
 
 def _near(cell: str, distance_m: float) -> Message:

@@ -328,6 +328,7 @@ def _summary(located: gpd.GeoDataFrame, lang: Lang) -> list[list[str]]:
         "inside": say("publishing.located_inside", lang),
         "border": say("publishing.located_border", lang),
         "near": say("publishing.located_near", lang),
+        "address": say("publishing.located_address", lang),
         "outside": say("publishing.located_outside", lang),
         "unlocated": say("publishing.located_unlocated", lang),
     }

@@ -69,7 +69,8 @@ def on_duty(
         Table ``posts``, of any levels, with its history where it has one.
     located : DataFrame, optional
         Places with ``cell_code`` and ``reported_at`` (table ``located``); ``duty_code`` and the
-        like count as links upward.
+        like count as links upward. A place without a cell is asked from its ``community_code``
+        upward, where it has one (属地兜底).
     area_code, at : str and datetime, optional
         One place instead: the code of an area of any level, and a time with its zone. With
         `located`, `at` asks for all of them at that time.
@@ -152,7 +153,9 @@ def on_duty(
     minute = np.where(timed, minute, minute[timed][0] if timed.any() else 0)
     needed = shifts["calendar"].any()
     days = (calendar or WorkCalendar.load()) if needed else None
-    strange = np.array([bool(listed) and c not in listed and c not in levels for _, c in starts])
+    strange = np.array(
+        [bool(listed) and e == "cell" and c not in listed and c not in levels for e, c in starts]
+    )
     asked = _Asked(place, minute, *_kinds(minute, days), strange.astype(bool))
     answers = [
         _answer(asked, _candidates(posts, shifts, ladders, role, known), away) for role in wanted
@@ -185,7 +188,7 @@ def _places(
             raise OptionError(*message("staffing.unknown_area", code=area_code))
         times = pd.Series([_instant(at)])
         return [(level[area_code], str(area_code))], np.zeros(1, np.int64), times
-    place, codes = pd.factorize(located["cell_code"])
+    starts, place = _starts(located)
     if at is not None:
         times = pd.Series(_instant(at), index=located.index)
     elif "reported_at" not in located.columns:
@@ -193,7 +196,19 @@ def _places(
     else:
         times = located["reported_at"]
     _require_times(times)
-    return [("cell", str(code)) for code in codes], place.astype(np.int64), times
+    return starts, place, times
+
+
+def _starts(located: pd.DataFrame) -> tuple[list[Area], Ints]:
+    """Return the cells and, of places without one, the communities; and which each place is."""
+    place, codes = pd.factorize(located["cell_code"])
+    starts = [("cell", str(code)) for code in codes]
+    if "community_code" in located.columns:
+        bare = located["community_code"].where(located["cell_code"].isna())
+        other, names = pd.factorize(bare)
+        place = np.where(other >= 0, len(starts) + other, place)
+        starts += [("community", str(name)) for name in names]
+    return starts, place.astype(np.int64)
 
 
 def _instant(at: Any) -> pd.Timestamp:
