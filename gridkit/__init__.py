@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from .intake.duplicates import DuplicateIndex as DuplicateIndex
     from .intake.duplicates import Reach as Reach
     from .intake.duplicates import find_duplicates as find_duplicates
+    from .intake.duplicates import text_similarity as text_similarity
     from .intake.gazetteer import Gazetteer as Gazetteer
     from .intake.places import district_places as district_places
     from .intake.places import read_places as read_places
@@ -242,6 +243,7 @@ _HOMES = {
     "street_blocks": "division.blocks",
     "suggest_crs": "crs",
     "suggest_datum": "intake.datums",
+    "text_similarity": "intake.duplicates",
     "to_datum": "crs",
     "to_qgis": "plan.handwork",
     "write_city": "demo.city",

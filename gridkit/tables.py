@@ -478,6 +478,7 @@ QUARANTINED = Table(
     (),
     (
         Column("row", "integer", "行号", "row of the file, 1 = first row of data", required=True),
+        Column("line", "integer", "文件行号", "line of a text or sheet on which the row begins"),
         _text("rule", "规则", "which check it failed", required=True),
         _text("column", "列"),
         _text("value", "原值", "as it stands in the file"),

@@ -120,9 +120,9 @@ def _met(finding: Finding, raw: pd.DataFrame) -> Message:
 
 
 def quarantined_table(
-    findings: Sequence[Finding], raw: pd.DataFrame, *, lang: Lang
+    findings: Sequence[Finding], raw: pd.DataFrame, *, lines: NDArray[np.int64], lang: Lang
 ) -> pd.DataFrame:
-    """Return the table ``quarantined``: row, rule, column, value, remedy, then the file's columns.
+    """Return the table ``quarantined``: where, which rule, what to do, then the file's columns.
 
     A row that fails several rules stands there once, with all of them joined by ``"; "``. A
     column of the file that has the name of one of ours gets ``_`` behind it.
@@ -143,6 +143,8 @@ def quarantined_table(
         dtype="str",
     )
     texts.insert(0, "row", lost.nonzero()[0] + 1)
+    line = pd.Series(lines[lost], dtype="Int64")
+    texts.insert(1, "line", line.mask(line < 0))
     ours = {c.name for c in QUARANTINED.columns}
     return pd.concat([texts, kept.rename(columns={c: f"{c}_" for c in ours})], axis=1)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-__all__ = ["DuplicateIndex", "Near", "Reach", "find_duplicates"]
+__all__ = ["DuplicateIndex", "Near", "Reach", "find_duplicates", "text_similarity"]
 
 _HOUR = 3_600_000_000
 
@@ -66,6 +68,7 @@ def find_duplicates(
     *,
     reach: Reach | None = None,
     by_category: Mapping[str, Reach] | None = None,
+    least_similarity: float = 0.0,
 ) -> pd.DataFrame:
     """Say which reports repeat an earlier one: same category, near, soon after.
 
@@ -82,6 +85,9 @@ def find_duplicates(
         50 m and 24 h.
     by_category : mapping of category → Reach, optional
         Where a category has its own.
+    least_similarity : float
+        How much the texts must have in common besides, 0 to 1 (`text_similarity`); one without
+        text is told apart by nothing.
 
     Returns
     -------
@@ -97,6 +103,8 @@ def find_duplicates(
         Columns are missing, or ids are missing or repeated.
     CRSError
         No CRS, or not in metres.
+    OptionError
+        `least_similarity` is not from 0 to 1.
 
     Notes
     -----
@@ -122,22 +130,69 @@ def find_duplicates(
     >>> find_duplicates(reports)["duplicate_of"].fillna("").tolist()
     ['', 'a', '']
     """
-    _check(reports)
+    _check(reports, least_similarity)
     usual, own = reach or Reach(), dict(by_category or {})
     points, micros, compared = _places(reports)
     ids = reports["report_id"].to_numpy(dtype=object)
     order = np.lexsort((ids.astype(str), micros))
     leader = np.full(len(reports), -1, np.int64)
     category = reports["category"].astype("str")
+    texts = reports["text"] if "text" in reports else pd.Series("", index=reports.index)
+    texts = texts.astype("str").fillna("").to_numpy(object)
     for name, rows in pd.Series(order[compared[order]]).groupby(
         category.to_numpy()[order[compared[order]]], sort=False
     ):
         at = rows.to_numpy(np.int64)
-        leader[at] = _led(points[at], micros[at], at, own.get(str(name), usual))
+        alike = _Alike(texts[at], least_similarity) if least_similarity else None
+        leader[at] = _led(points[at], micros[at], at, own.get(str(name), usual), alike)
     return _table(reports, points, micros, compared, leader)
 
 
-def _check(reports: gpd.GeoDataFrame) -> None:
+def text_similarity(one: str, other: str) -> float:
+    """Return how much two texts have in common: 0 nothing, 1 all their pairs of characters.
+
+    Twice the pairs of neighbouring letters and digits in both, over those of one and the other
+    (Sørensen and Dice); case, width, spaces and punctuation do not count. 1 where one is empty.
+
+    Examples
+    --------
+    >>> from gridkit import text_similarity
+    >>> text_similarity("路灯不亮", "路灯不亮了!"), text_similarity("路灯不亮", "井盖破损")
+    (0.8571428571428571, 0.0)
+    """
+    return _common(_pairs_of(one), _pairs_of(other))
+
+
+def _pairs_of(text: str) -> Counter[str]:
+    plain = [c for c in unicodedata.normalize("NFKC", text).casefold() if c.isalnum()]
+    return (
+        Counter(map("".join, zip(plain, plain[1:], strict=False))) if plain[1:] else Counter(plain)
+    )
+
+
+def _common(one: Counter[str], other: Counter[str]) -> float:
+    if not one or not other:
+        return 1.0
+    return 2 * (one & other).total() / (one.total() + other.total())
+
+
+class _Alike:
+    """Compares the texts of one category, each taken apart once."""
+
+    def __init__(self, texts: Any, least: float) -> None:
+        self._texts, self._least = texts, least
+        self._parts: dict[int, Counter[str]] = {}
+
+    def __call__(self, one: int, other: int) -> bool:
+        for i in (one, other):
+            if i not in self._parts:
+                self._parts[i] = _pairs_of(self._texts[i])
+        return _common(self._parts[one], self._parts[other]) >= self._least
+
+
+def _check(reports: gpd.GeoDataFrame, least_similarity: float) -> None:
+    if not 0 <= least_similarity <= 1:
+        raise OptionError(*message("intake.bad_similarity", value=least_similarity))
     REPORTS.check(reports, source="reports")
     require_metres(reports, what="reports")
     lost = [c for c in ("category", "reported_at") if c not in reports.columns]
@@ -160,7 +215,7 @@ def _places(reports: gpd.GeoDataFrame) -> tuple[Floats, Ints, NDArray[np.bool_]]
     return points, micros.view(np.int64), compared
 
 
-def _led(points: Floats, micros: Ints, rows: Ints, reach: Reach) -> Ints:
+def _led(points: Floats, micros: Ints, rows: Ints, reach: Reach, alike: _Alike | None) -> Ints:
     """Return the leader of each report of one category, in the order of time; -1 for leaders."""
     spread = np.column_stack(
         [points / reach.radius_m, (micros - micros[0]) / (reach.hours * _HOUR)]
@@ -174,7 +229,7 @@ def _led(points: Floats, micros: Ints, rows: Ints, reach: Reach) -> Ints:
     order = np.lexsort((first, second))
     led = np.full(len(rows), -1, np.int64)
     for one, other in zip(first[order].tolist(), second[order].tolist(), strict=True):
-        if led[other] < 0 and led[one] < 0:
+        if led[other] < 0 and led[one] < 0 and (alike is None or alike(one, other)):
             led[other] = one
     return np.where(led >= 0, rows[led], -1)
 
@@ -227,6 +282,8 @@ class DuplicateIndex:
     ----------
     reach : Reach, optional
     by_category : mapping of category → Reach, optional
+    least_similarity : float
+        As in `find_duplicates`.
 
     Examples
     --------
@@ -243,20 +300,29 @@ class DuplicateIndex:
     """
 
     def __init__(
-        self, *, reach: Reach | None = None, by_category: Mapping[str, Reach] | None = None
+        self,
+        *,
+        reach: Reach | None = None,
+        by_category: Mapping[str, Reach] | None = None,
+        least_similarity: float = 0.0,
     ) -> None:
         import rtree
 
+        if not 0 <= least_similarity <= 1:
+            raise OptionError(*message("intake.bad_similarity", value=least_similarity))
+        self._least = least_similarity
         self._usual, self._own = reach or Reach(), dict(by_category or {})
         self._tree = rtree.index.Index()
-        self._open: dict[str, tuple[int, str, float, float, pd.Timestamp]] = {}
+        self._open: dict[str, tuple[int, str, float, float, pd.Timestamp, str]] = {}
         self._names: dict[int, str] = {}
         self._next = 0
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def candidates(self, category: str, x: float, y: float, at: dt.datetime) -> list[Near]:
+    def candidates(
+        self, category: str, x: float, y: float, at: dt.datetime, text: str = ""
+    ) -> list[Near]:
         """Return the open leaders that a report may repeat, the earliest first.
 
         Parameters
@@ -265,6 +331,8 @@ class DuplicateIndex:
         x, y : float
             Metres, in the one CRS of the index.
         at : datetime with zone
+        text : str
+            Compared where the index has a `least_similarity`.
 
         Raises
         ------
@@ -277,14 +345,21 @@ class DuplicateIndex:
         found = []
         for number in self._tree.intersection((x - r, y - r, x + r, y + r)):
             name = self._names[number]
-            _, kind, px, py, began = self._open[name]
+            _, kind, px, py, began, told = self._open[name]
             apart, hours = float(np.hypot(px - x, py - y)), (when - began) / pd.Timedelta(hours=1)
-            if kind == category and apart <= r and 0 <= hours <= reach.hours:
+            near = kind == category and apart <= r and 0 <= hours <= reach.hours
+            if near and (not self._least or text_similarity(told, text) >= self._least):
                 found.append((began, Near(name, apart, hours)))
         return [near for _, near in sorted(found, key=lambda f: (f[0], f[1].report_id))]
 
     def file(
-        self, report_id: str, category: str, x: float, y: float, at: dt.datetime
+        self,
+        report_id: str,
+        category: str,
+        x: float,
+        y: float,
+        at: dt.datetime,
+        text: str = "",
     ) -> str | None:
         """Take in a report: return the leader that it repeats, or open it as a leader (None).
 
@@ -295,11 +370,11 @@ class DuplicateIndex:
         """
         if report_id in self._open:
             raise OptionError(*message("intake.open_already", report=report_id))
-        near = self.candidates(category, x, y, at)
+        near = self.candidates(category, x, y, at, text)
         if near:
             return near[0].report_id
         self._next += 1
-        self._open[report_id] = (self._next, category, x, y, _moment(x, y, at))
+        self._open[report_id] = (self._next, category, x, y, _moment(x, y, at), text)
         self._names[self._next] = report_id
         self._tree.insert(self._next, (x, y, x, y))
         return None
@@ -314,7 +389,7 @@ class DuplicateIndex:
         """
         if report_id not in self._open:
             raise OptionError(*message("intake.not_open", report=report_id))
-        number, _, x, y, _ = self._open.pop(report_id)
+        number, _, x, y, *_ = self._open.pop(report_id)
         del self._names[number]
         self._tree.delete(number, (x, y, x, y))
 

@@ -72,10 +72,15 @@ def _times(
     times = parse_times(values, tz=tz, blank_words=blank_words)
     serves = message("intake.serves_time")
     bad, unsure = message("intake.fix_bad_time"), message("intake.fix_unsure_time")
+    as_day, as_zone = message("intake.fix_serial_time"), message("intake.fix_mixed_zones", tz=tz)
+    there = times.local.notna().to_numpy()
+    mixed = times.naive if (there & ~times.naive).any() else np.zeros(len(there), bool)
     astray = (times.local.notna() & ~times.local.dt.year.between(*_YEARS)).to_numpy(bool)
     return times.local.mask(astray), [
         Finding("BAD_TIME", "error", times.bad | astray, header, serves, bad),
         Finding("UNSURE_TIME", "warning", times.unsure, header, serves, unsure),
+        Finding("SERIAL_TIME", "warning", times.serial, header, serves, as_day),
+        Finding("MIXED_ZONES", "warning", mixed, header, serves, as_zone),
     ]
 
 

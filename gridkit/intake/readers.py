@@ -34,6 +34,7 @@ MORE_FIELDS = "…"
 _BROKEN = (KeyError, TypeError, IndexError, AttributeError, pyproj.exceptions.ProjError)
 
 _TEXTS = (".csv", ".tsv", ".txt")
+_SHEETS = (".xlsx", ".xls")
 _LISTS = ("service_requests", "requests")
 """Names under which servers put the list of records."""
 _CHOICES = "utf-8, gb18030, big5, utf-16"
@@ -46,11 +47,15 @@ _BOMS = (
 
 
 class Opened(NamedTuple):
-    """A table, its name, and which rows have more or fewer fields than the header."""
+    """A table, its name, which rows have more or fewer fields than the header, and their lines.
+
+    Lines count from 1 as an editor or a spreadsheet does; -1 where a format has none.
+    """
 
     frame: pd.DataFrame
     name: str
     shifted: NDArray[np.bool_]
+    lines: NDArray[np.int64]
 
 
 def open_table(
@@ -75,15 +80,15 @@ def open_table(
         `source` is neither a path nor a frame.
     """
     if isinstance(source, str | Path):
-        frame, shifted = _open(source, layer, encoding)
+        read = _open(source, layer, encoding)
         name = Path(source).name
     elif isinstance(source, pd.DataFrame):
-        frame, name, shifted = source.copy(), type(source).__name__, np.zeros(len(source), bool)
+        read, name = _without_lines(source.copy()), type(source).__name__
     else:
         raise SchemaError(*message("intake.not_a_table", kind=type(source).__name__))
-    frame = frame.reset_index(drop=True)
+    frame = read.frame.reset_index(drop=True)
     frame.columns = _unique([str(c) for c in frame.columns])
-    return Opened(frame, name, shifted)
+    return Opened(frame, name, read.shifted, read.lines)
 
 
 def read_table(
@@ -117,7 +122,7 @@ def read_table(
         of another format than its ending says, or has several layers or sheets; a line has more
         or fewer fields than the header.
     """
-    frame, shifted = _open(path, layer, encoding)
+    frame, shifted, _ = _open(path, layer, encoding)
     if shifted.any():
         row = int(np.flatnonzero(shifted)[0]) + 1
         n = len(frame.columns) - (MORE_FIELDS in frame.columns)
@@ -125,14 +130,24 @@ def read_table(
     return frame
 
 
-def _open(
-    path: str | Path, layer: str | None, encoding: str | None
-) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
-    file = require_safe(path, (*_TEXTS, *_READERS))
-    if file.suffix.lower() in _TEXTS:
+class _Read(NamedTuple):
+    frame: pd.DataFrame
+    shifted: NDArray[np.bool_]
+    lines: NDArray[np.int64]
+
+
+def _without_lines(frame: pd.DataFrame) -> _Read:
+    return _Read(frame, np.zeros(len(frame), bool), np.full(len(frame), -1, np.int64))
+
+
+def _open(path: str | Path, layer: str | None, encoding: str | None) -> _Read:
+    file = require_safe(path, (*_TEXTS, *_READERS, *_SHEETS))
+    kind = file.suffix.lower()
+    if kind in _TEXTS:
         return _read_text(file, encoding)
-    frame = _READERS[file.suffix.lower()](file, layer)
-    return frame, np.zeros(len(frame), bool)
+    if kind in _SHEETS:
+        return _read_sheet(file, layer)
+    return _without_lines(_READERS[kind](file, layer))
 
 
 def _unique(names: list[str]) -> list[str]:
@@ -167,7 +182,7 @@ def decode(raw: bytes, path: str | Path, encoding: str | None = None) -> tuple[s
     raise FileError(*message("intake.unknown_encoding", path=path, tried=tried))
 
 
-def _read_text(path: Path, encoding: str | None = None) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+def _read_text(path: Path, encoding: str | None = None) -> _Read:
     raw = path.read_bytes()
     text, name = decode(raw, path, encoding)
     separator = max("\t,;", key=text.split("\n", 1)[0].count)
@@ -189,15 +204,38 @@ def _read_text(path: Path, encoding: str | None = None) -> tuple[pd.DataFrame, N
         return _read_ragged(raw.decode(name), separator, path, error)
     # A field that is not there is missing; an empty one is an empty text.
     short = frame.isna().any(axis=1).to_numpy()
-    return frame.fillna(""), short & ~short.all()
+    lines = np.arange(2, len(frame) + 2)
+    if raw.rstrip().count(b"\n") != len(frame):
+        lines = _lines_of(raw.decode(name), separator, len(frame))
+    return _Read(frame.fillna(""), short & ~short.all(), lines)
 
 
-def _read_ragged(
-    text: str, separator: str, path: Path, error: Exception
-) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+def _numbered(text: str, separator: str) -> tuple[list[list[str]], list[int]]:
+    """Return the rows of a text that are not empty, and the line on which each begins."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    rows, lines, begins = [], [], 1
+    for row in reader:
+        if row:
+            rows.append(row)
+            lines.append(begins)
+        begins = reader.line_num + 1
+    return rows, lines
+
+
+def _lines_of(text: str, separator: str, n: int) -> NDArray[np.int64]:
+    """Return the lines of a text with empty lines, or fields over several lines."""
+    try:
+        lines = _numbered(text, separator)[1][1:]
+    except csv.Error:
+        lines = []
+    # The two parsers seldom disagree on what a row is; then no line is better than a wrong one.
+    return np.array(lines if len(lines) == n else [-1] * n, np.int64)
+
+
+def _read_ragged(text: str, separator: str, path: Path, error: Exception) -> _Read:
     """Read lines one by one; what stands behind the last column goes into one more."""
     try:
-        rows = [row for row in csv.reader(io.StringIO(text), delimiter=separator) if row]
+        rows, lines = _numbered(text, separator)
     except csv.Error:
         raise unreadable(path, error) from error
     n = len(rows[0])
@@ -206,7 +244,7 @@ def _read_ragged(
         raise unreadable(path, error) from error
     table = [[*row[:n], *[""] * (n - len(row)), separator.join(row[n:])] for row in rows[1:]]
     frame = pd.DataFrame(table, columns=[*_unique(rows[0]), MORE_FIELDS], dtype="str")
-    return frame, sizes != n
+    return _Read(frame, sizes != n, np.array(lines[1:], np.int64))
 
 
 def _read_records(path: Path, layer: str | None) -> pd.DataFrame:
@@ -243,13 +281,14 @@ def _read_packed(path: Path, _layer: str | None) -> pd.DataFrame:
             raise FileError(*texts) from error
 
 
-def _read_sheet(path: Path, layer: str | None) -> pd.DataFrame:
+def _read_sheet(path: Path, layer: str | None) -> _Read:
     import python_calamine
 
     try:
         book = python_calamine.CalamineWorkbook.from_path(path)
         names = [layer] if layer else book.sheet_names
-        sheets = {name: book.get_sheet_by_name(name).to_python() for name in names}
+        opened = {name: book.get_sheet_by_name(name) for name in names}
+        sheets = {name: sheet.to_python() for name, sheet in opened.items()}
     except python_calamine.WorksheetNotFound as error:
         found = ", ".join(book.sheet_names)
         raise FileError(
@@ -262,17 +301,22 @@ def _read_sheet(path: Path, layer: str | None) -> pd.DataFrame:
         raise FileError(*message("intake.several_layers", path=path, found=", ".join(filled)))
     if not filled:
         raise FileError(*message("intake.empty_sheet", path=path))
-    return _table_of(next(iter(filled.values())))
+    name, rows = next(iter(filled.items()))
+    # The rows begin with the first one that is used.
+    first, _ = opened[name].start or (0, 0)
+    return _table_of(rows, first)
 
 
-def _table_of(rows: list[list[object]]) -> pd.DataFrame:
+def _table_of(rows: list[list[object]], first: int) -> _Read:
     filled = [sum(value != "" for value in row) for row in rows]
     header = next((i for i, n in enumerate(filled) if n > 1), 0)
     last = max(i for i, n in enumerate(filled) if n or i == header)
     names = _unique([str(value) for value in rows[header]])
     frame = pd.DataFrame(rows[header + 1 : last + 1], columns=names, dtype=object)
     frame = frame.mask(frame == "", np.nan)
-    return frame.drop(columns=[c for c in names if c.split(".")[0] == "" and frame[c].isna().all()])
+    bare = [c for c in names if c.split(".")[0] == "" and frame[c].isna().all()]
+    lines = np.arange(len(frame)) + first + header + 2
+    return _Read(frame.drop(columns=bare), np.zeros(len(frame), bool), lines)
 
 
 def _read_parquet(path: Path, _layer: str | None) -> pd.DataFrame:
@@ -296,8 +340,6 @@ def _read_map(path: Path, layer: str | None) -> pd.DataFrame:
 
 
 _READERS: dict[str, Callable[[Path, str | None], pd.DataFrame]] = {
-    ".xlsx": _read_sheet,
-    ".xls": _read_sheet,
     ".parquet": _read_parquet,
     ".gpkg": _read_map,
     ".geojson": _read_records,

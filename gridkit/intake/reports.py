@@ -48,8 +48,9 @@ class Intake:
         Rows that can be used, as the table ``reports``, in a CRS in metres; columns of the file
         that are not understood stay behind them as they are.
     quarantined : DataFrame
-        The other rows with row number, rule, column, value and remedy, then the columns of the
-        file with their own headers: written to a file, corrected there, it is read again as it is.
+        The other rows with row, line of the file, rule, column, value and remedy, then the columns
+        of the file with their own headers: written to a file, corrected there, it is read again
+        as it is.
     findings : GeoDataFrame
         What was found, as the table ``findings``; ``codes`` are the first row numbers, 1 for
         the first row of data.
@@ -179,7 +180,7 @@ def read_reports(
     """
     lang = require_lang(lang)
     require_zone(tz)
-    raw, name, shifted = open_table(source, layer=layer, encoding=encoding)
+    raw, name, shifted, lines = open_table(source, layer=layer, encoding=encoding)
     raw = _without_remarks(raw)
     if MORE_FIELDS in raw.columns:
         shifted = shifted | ~blank(raw[MORE_FIELDS]).to_numpy(bool)
@@ -210,7 +211,7 @@ def read_reports(
     target = _require_usable(findings, lost, places, name)
     reports = gpd.GeoDataFrame(_ordered(table, name), geometry=places.points, crs=target)
     reports = reports[~lost].reset_index(drop=True)
-    quarantined = quarantined_table(findings, raw, lang=lang)
+    quarantined = quarantined_table(findings, raw, lines=lines, lang=lang)
     if len(reports) + len(quarantined) != len(raw):
         out = len(reports) + len(quarantined)
         raise GridkitError(*message("intake.rows_lost", source=name, n=len(raw), out=out))

@@ -159,7 +159,7 @@ def _astray(bases: NDArray[np.object_], district: District, source: str) -> list
 
 def _open(source: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Return the table with shapes, if it has any, as longitude and latitude; and its name."""
-    raw, name, shifted = open_table(source)
+    raw, name, shifted, _ = open_table(source)
     if shifted.any():
         row = int(shifted.argmax()) + 1
         raise FileError(*message("intake.ragged", path=name, row=row, n=len(raw.columns)))

@@ -28,6 +28,7 @@ _YEAR_FIRST = re.compile(rf"(\d{{4}})[-/.年](\d{{1,2}})[-/.月](\d{{1,2}})日?(
 _MONTH_FIRST = re.compile(
     rf"(\d{{1,2}})/(\d{{1,2}})/(\d{{4}})(?:[ ,]+{_CLOCK}(?: ?([ap])m)?)?", re.IGNORECASE
 )
+_SERIAL = r"\d{5}(?:\.\d+)?"
 # Days since 1899-12-30 that can be meant: 1954 to 2119.
 _SERIALS = (20_000, 80_000)
 
@@ -44,11 +45,17 @@ class Times:
         Something is written that is no time.
     unsure : ndarray of bool
         Local times that a clock change skips or repeats; the later clock, the earlier time.
+    naive : ndarray of bool
+        Times that name no zone.
+    serial : ndarray of bool
+        Day numbers of a spreadsheet, written as text.
     """
 
     local: pd.Series
     bad: NDArray[np.bool_]
     unsure: NDArray[np.bool_]
+    naive: NDArray[np.bool_]
+    serial: NDArray[np.bool_]
 
 
 def parse_times(values: pd.Series, *, tz: str, blank_words: Iterable[str] = ()) -> Times:
@@ -56,7 +63,8 @@ def parse_times(values: pd.Series, *, tz: str, blank_words: Iterable[str] = ()) 
 
     ``2025-03-01 08:30:00``, ``2025/3/1 8:30``, ``2025年3月1日 8时30分``, ISO 8601 with and without
     zone, month first with slashes (``03/01/2025 08:30:00 AM``), dates alone, datetimes, and day
-    numbers as spreadsheets store them (in cells with numbers, not in text).
+    numbers as spreadsheets store them: cells with numbers, or text such as ``45717.354`` where most
+    of the column is written so; a single such text could be anything.
 
     Parameters
     ----------
@@ -87,7 +95,7 @@ def parse_times(values: pd.Series, *, tz: str, blank_words: Iterable[str] = ()) 
     empty = blank(values, blank_words).to_numpy(bool)
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         whole = values.dt.tz_convert(tz).dt.as_unit("us")
-        return Times(whole, np.zeros(len(values), bool), np.zeros(len(values), bool))
+        return Times(whole, *np.zeros((4, len(values)), bool))
     zoned = pd.Series(pd.NaT, index=values.index, dtype="datetime64[us, UTC]")
     if pd.api.types.is_datetime64_any_dtype(values):
         local = values.dt.as_unit("us")
@@ -95,9 +103,18 @@ def parse_times(values: pd.Series, *, tz: str, blank_words: Iterable[str] = ()) 
         local = _from_serials(values)
     else:
         local, zoned = _from_mixture(values.mask(empty), zoned)
+    serial = np.zeros(len(values), bool)
+    if pd.api.types.is_string_dtype(values):
+        text = values.astype("str").str.strip()
+        numbers = text.where(text.str.fullmatch(_SERIAL).fillna(False).astype(bool))
+        days = _from_serials(numbers).where(local.isna())
+        if 2 * days.notna().sum() > (~empty).sum():
+            serial = days.notna().to_numpy()
+            local = local.fillna(days)
     result, unsure = _localised(local, tz)
+    naive = result.notna().to_numpy()
     result = result.fillna(zoned.dt.tz_convert(tz))
-    return Times(result, ~empty & result.isna().to_numpy(), unsure)
+    return Times(result, ~empty & result.isna().to_numpy(), unsure, naive, serial)
 
 
 def _localised(local: pd.Series, tz: str) -> tuple[pd.Series, NDArray[np.bool_]]:

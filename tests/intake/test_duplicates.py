@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from shapely import Point
 
-from gridkit import DuplicateIndex, Reach, find_duplicates
+from gridkit import DuplicateIndex, Reach, find_duplicates, text_similarity
 from gridkit.errors import CRSError, OptionError, SchemaError
 
 CRS = 4549
@@ -167,3 +167,42 @@ def test_refusals():
         index.candidates("E1", np.nan, 0, START)
     with pytest.raises(OptionError, match="zone"):
         index.candidates("E1", 0, 0, START.tz_localize(None))
+
+
+def test_similarity_by_hand():
+    # 路灯 灯不 不亮 | 路灯 灯不 不亮 亮了: 2 · 3 / (3 + 4)
+    assert text_similarity("路灯不亮", "路灯　不亮了！") == pytest.approx(6 / 7)
+    assert text_similarity("ABC", "ａｂｃ") == 1
+    assert text_similarity("路灯不亮", "井盖破损") == 0
+    assert text_similarity("", "井盖破损") == 1
+    assert text_similarity("灯", "灯") == 1
+    assert text_similarity("aaaa", "aa") == pytest.approx(2 / 4)
+
+
+def test_texts_tell_two_problems_on_one_spot_apart():
+    start = START
+    texts = ["路灯不亮", "井盖破损", "路灯不亮了", "井盖破损严重", None]
+    reports = gpd.GeoDataFrame(
+        {
+            "report_id": list("abcde"),
+            "category": "E0405",
+            "reported_at": [start + pd.Timedelta(hours=h) for h in range(5)],
+            "text": pd.Series(texts, dtype="str"),
+        },
+        geometry=[Point(i, 0) for i in range(5)],
+        crs=4549,
+    )
+    plain = find_duplicates(reports)["duplicate_of"].fillna("").tolist()
+    assert plain == ["", "a", "a", "a", "a"]
+    told = find_duplicates(reports, least_similarity=0.5)["duplicate_of"].fillna("").tolist()
+    assert told == ["", "", "a", "b", "a"]
+    index = DuplicateIndex(least_similarity=0.5)
+    live = [
+        index.file(r.report_id, r.category, r.geometry.x, 0.0, r.reported_at, r.text or "")
+        for r in reports.assign(text=reports["text"].fillna("")).itertuples()
+    ]
+    assert [x or "" for x in live] == told
+    with pytest.raises(OptionError, match="least_similarity"):
+        find_duplicates(reports, least_similarity=1.5)
+    with pytest.raises(OptionError, match="least_similarity"):
+        DuplicateIndex(least_similarity=-1)

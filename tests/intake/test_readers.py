@@ -226,7 +226,8 @@ def test_parquet_without_pyarrow(tmp_path, monkeypatch):
 def test_frames_are_not_touched():
     frame = pd.DataFrame([[1, 2, 3]], columns=["a", "a", 5], index=[9])
     before = frame.copy()
-    table, name, shifted = open_table(frame)
+    table, name, shifted, lines = open_table(frame)
+    assert lines.tolist() == [-1]
     assert shifted.tolist() == [False]
     assert list(table.columns) == ["a", "a.1", "5"]
     assert table.index.tolist() == [0]
@@ -253,3 +254,32 @@ def test_no_warning_escapes(tmp_path, table):
         warnings.simplefilter("error")
         for kind in FORMATS:
             read_table(write(table, tmp_path, kind))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_lines_are_those_of_an_editor(tmp_path, end, encoding):
+    rows = ["编号,描述", "1,甲", "", '2,"两\n行"'.replace("\n", end), "3,丙", "", "", "4,丁"]
+    path = tmp_path / "a.csv"
+    path.write_bytes((end.join(rows) + end).encode(encoding))
+    opened = open_table(path)
+    assert opened.frame["编号"].tolist() == ["1", "2", "3", "4"]
+    assert opened.lines.tolist() == [2, 4, 6, 9]
+
+
+def test_lines_of_ragged_text(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('a,b\n1,"x\ny"\n2,3,4\n5,6\n')
+    opened = open_table(path)
+    assert opened.lines.tolist() == [2, 4, 5]
+    assert opened.shifted.tolist() == [False, True, False]
+
+
+def test_lines_of_a_sheet_count_its_title_and_empty_rows(tmp_path):
+    book = xlsxwriter.Workbook(tmp_path / "a.xlsx")
+    sheet = book.add_worksheet()
+    sheet.write(2, 1, "台账")
+    for i, row in enumerate([["编号", "描述"], ["1", "甲"], ["2", "乙"]]):
+        sheet.write_row(4 + i, 1, row)
+    book.close()
+    assert open_table(tmp_path / "a.xlsx").lines.tolist() == [6, 7]

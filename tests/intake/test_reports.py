@@ -444,3 +444,12 @@ def test_the_mapping_is_told(table, district):
     told = intake.findings["detail"][0]
     assert "上报编号 → report_id" in told
     assert "Kept as they are: Beat" in told
+
+
+def test_mixed_zones_and_day_numbers_are_warned_of(table):
+    table["上报时间"] = ["2025-03-01T08:30:00+08:00", *["2025-03-01 08:30"] * 5]
+    table["结案时间"] = "45731.5"
+    findings = read_reports(table, lang="en").findings.set_index("rule")
+    assert findings.loc["MIXED_ZONES", "rows"] == 5
+    assert "Asia/Shanghai" in findings.loc["MIXED_ZONES", "remedy"]
+    assert findings.loc["SERIAL_TIME", "rows"] == 6

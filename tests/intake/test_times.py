@@ -126,3 +126,25 @@ def test_no_rows():
 def test_unknown_zone(tz):
     with pytest.raises(OptionError, match="is not known"):
         parse_times(pd.Series(["2025-03-01"]), tz=tz)
+
+
+def test_a_column_of_day_numbers_as_text():
+    texts = pd.Series(["45717.35417", "45718", None, "2025-03-03 08:30", "45719.5"], dtype="str")
+    times = parse_times(texts, tz="Asia/Shanghai")
+    written = times.local.dt.strftime("%Y-%m-%d %H:%M").fillna("").tolist()
+    assert written == [
+        "2025-03-01 08:30",
+        "2025-03-02 00:00",
+        "",
+        "2025-03-03 08:30",
+        "2025-03-03 12:00",
+    ]
+    assert times.serial.tolist() == [True, True, False, False, True]
+    assert not times.bad.any()
+
+
+def test_which_times_name_no_zone():
+    texts = pd.Series(["2025-03-01T08:30:00Z", "2025-03-01 08:30", None], dtype="str")
+    assert parse_times(texts, tz="Asia/Shanghai").naive.tolist() == [False, True, False]
+    stamps = pd.Series(pd.to_datetime(["2025-03-01T08:30:00Z"]))
+    assert parse_times(stamps, tz="Asia/Shanghai").naive.tolist() == [False]
