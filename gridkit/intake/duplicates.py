@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
@@ -165,9 +166,7 @@ def text_similarity(one: str, other: str) -> float:
 
 def _pairs_of(text: str) -> Counter[str]:
     plain = [c for c in unicodedata.normalize("NFKC", text).casefold() if c.isalnum()]
-    return (
-        Counter(map("".join, zip(plain, plain[1:], strict=False))) if plain[1:] else Counter(plain)
-    )
+    return Counter(map("".join, itertools.pairwise(plain)) if len(plain) > 1 else plain)
 
 
 def _common(one: Counter[str], other: Counter[str]) -> float:
