@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .calendar import WorkCalendar as WorkCalendar
     from .casework.cases import file_cases as file_cases
-    from .casework.clock import Limit as Limit
     from .casework.clock import WorkClock as WorkClock
-    from .casework.clock import parse_limit as parse_limit
+    from .casework.limits import Limit as Limit
+    from .casework.limits import ParsedLimits as ParsedLimits
+    from .casework.limits import parse_limit as parse_limit
+    from .casework.limits import parse_limits as parse_limits
     from .crs import suggest_crs as suggest_crs
     from .crs import to_datum as to_datum
     from .demo.city import City as City
@@ -154,9 +156,10 @@ _HOMES = {
     "GridkitWarning": "errors",
     "HandEdit": "plan.handwork",
     "Intake": "intake.reports",
-    "Limit": "casework.clock",
+    "Limit": "casework.limits",
     "Locator": "location.locator",
     "OptionError": "errors",
+    "ParsedLimits": "casework.limits",
     "Period": "evaluation.periods",
     "Plan": "plan.bundle",
     "PostReason": "staffing.answers",
@@ -219,7 +222,8 @@ _HOMES = {
     "merge_cells": "division.life",
     "number_cells": "division.codes",
     "on_duty": "staffing.duty",
-    "parse_limit": "casework.clock",
+    "parse_limit": "casework.limits",
+    "parse_limits": "casework.limits",
     "percent": "evaluation.rates",
     "posting_lists": "staffing.lists",
     "posts_at": "staffing.history",

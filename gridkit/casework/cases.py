@@ -13,14 +13,15 @@ from ..errors import GridkitWarning, OptionError, raise_all
 from ..messages import message
 from ..rules import load_categories, load_stage_limits
 from ..tables import CASES, CELLS, LOCATED, is_true
-from .clock import WorkClock, parse_limit
+from .clock import WorkClock
+from .limits import parse_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from ..rules import Category
-    from .clock import Limit
+    from .limits import Limit
 
 __all__ = ["STAGES", "file_cases", "with_areas"]
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridkit.calendar import WorkCalendar
-from gridkit.casework.clock import Limit, WorkClock, parse_limit
+from gridkit.casework.clock import WorkClock
+from gridkit.casework.limits import Limit, parse_limit
 from gridkit.errors import GridkitWarning, OptionError
 
 ZONE = "Asia/Shanghai"

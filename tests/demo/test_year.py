@@ -85,7 +85,8 @@ def test_fates(city: City) -> None:
 
 
 def test_most_are_disposed_in_time_and_some_late(city: City) -> None:
-    from gridkit.casework.clock import WorkClock, parse_limit
+    from gridkit.casework.clock import WorkClock
+    from gridkit.casework.limits import parse_limit
 
     times, known = clean_times(city), load_categories()
     rows = times["立案时间"].notna() & times["处置时间"].notna()
