@@ -63,6 +63,8 @@ if TYPE_CHECKING:
     from .evaluation.periods import Period as Period
     from .evaluation.rates import indicators as indicators
     from .evaluation.rates import percent as percent
+    from .intake.categories import read_categories as read_categories
+    from .intake.categories import suggest_category as suggest_category
     from .intake.datums import DatumAdvice as DatumAdvice
     from .intake.datums import suggest_datum as suggest_datum
     from .intake.district import District as District
@@ -106,6 +108,7 @@ if TYPE_CHECKING:
     from .publishing.offline import GridMap as GridMap
     from .publishing.offline import save_map as save_map
     from .rules import Category as Category
+    from .rules import LimitRule as LimitRule
     from .rules import Responsibility as Responsibility
     from .rules import Role as Role
     from .rules import load_barriers as load_barriers
@@ -157,6 +160,7 @@ _HOMES = {
     "HandEdit": "plan.handwork",
     "Intake": "intake.reports",
     "Limit": "casework.limits",
+    "LimitRule": "rules",
     "Locator": "location.locator",
     "OptionError": "errors",
     "ParsedLimits": "casework.limits",
@@ -228,6 +232,7 @@ _HOMES = {
     "posting_lists": "staffing.lists",
     "posts_at": "staffing.history",
     "prove_posts": "staffing.proof",
+    "read_categories": "intake.categories",
     "read_cells": "intake.district",
     "read_district": "intake.district",
     "read_places": "intake.places",
@@ -245,6 +250,7 @@ _HOMES = {
     "split_cell": "division.life",
     "square_cells": "division.lattice",
     "street_blocks": "division.blocks",
+    "suggest_category": "intake.categories",
     "suggest_crs": "crs",
     "suggest_datum": "intake.datums",
     "text_similarity": "intake.duplicates",

@@ -25,8 +25,10 @@ __all__ = [
     "Barrier",
     "Category",
     "Level",
+    "LimitRule",
     "Responsibility",
     "Role",
+    "categories_of",
     "load_barriers",
     "load_categories",
     "load_levels",
@@ -181,6 +183,35 @@ class Barrier:
 
 
 @dataclass(frozen=True)
+class LimitRule:
+    """What holds for a category under one filing condition.
+
+    Attributes
+    ----------
+    condition : str
+        When the rule holds, as written (立案条件); empty: always.
+    limit : str
+        Disposal limit as written.
+    closing : str
+        When the case may be closed (结案条件).
+    disposal_unit, supervising_unit : str
+        Who disposes of it, and who answers for that.
+
+    Examples
+    --------
+    >>> from gridkit import LimitRule
+    >>> LimitRule("在建", "2工作日").limit
+    '2工作日'
+    """
+
+    condition: str = ""
+    limit: str = ""
+    closing: str = ""
+    disposal_unit: str = ""
+    supervising_unit: str = ""
+
+
+@dataclass(frozen=True)
 class Category:
     """A kind of problem and the time it may take.
 
@@ -191,9 +222,11 @@ class Category:
     kind : {"component", "event"}
     zh, en, class_zh, class_en : str
     limit : str
-        Disposal limit as written, such as ``2紧急工作时``.
+        Disposal limit as written, such as ``2紧急工作时``; of the first rule, where there are more.
     scheme, source : str
         Where code and limit come from.
+    rules : tuple of LimitRule
+        A rule for each filing condition, where the city has more to say than one limit.
 
     Examples
     --------
@@ -212,6 +245,12 @@ class Category:
     limit: str
     scheme: str
     source: str
+    rules: tuple[LimitRule, ...] = ()
+
+    def rule(self, condition: str | None = None) -> LimitRule:
+        """Return the rule of a filing condition; the first one without, or where none fits."""
+        known = self.rules or (LimitRule(limit=self.limit),)
+        return next((r for r in known if r.condition == condition), known[0])
 
     def name(self, lang: Lang = "zh") -> str:
         """Return the category's name in one language."""
@@ -450,7 +489,9 @@ def load_categories(path: str | Path | None = None) -> dict[str, Category]:
     Parameters
     ----------
     path : path, optional
-        A city's own CSV with the columns ``code, kind, zh, en, class_zh, class_en, limit``.
+        A city's own CSV with the columns ``code, kind, zh, en, class_zh, class_en, limit`` and, as
+        far as it likes, ``condition, closing, disposal_unit, supervising_unit``; a line for each
+        condition of a category. `read_categories` reads workbooks and Chinese headers.
 
     Raises
     ------
@@ -482,20 +523,49 @@ def _categories(path: str | Path | None) -> dict[str, Category]:
         SchemaError,
         [message("rules.missing_field", path=name, item="header", field=f) for f in lost],
     )
-    rows = list(reader)
+    scheme, source = head.get("scheme", name), head.get("source", name)
+    return categories_of(list(reader), name=name, scheme=scheme, source=source)
+
+
+def categories_of(
+    rows: Sequence[Mapping[str, str]], *, name: str, scheme: str, source: str
+) -> dict[str, Category]:
+    """Return categories made of rows, several of which may give the conditions of one.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        With the columns of `load_categories`.
+    name : str
+        Of the file, for messages.
+    scheme, source : str
+
+    Raises
+    ------
+    SchemaError
+        A code and condition twice, or a kind that is neither component nor event.
+    """
     kinds = [
         message("rules.unknown_kind", path=name, row=i, kind=row["kind"])
         for i, row in enumerate(rows, 1)
         if row["kind"] not in get_args(CaseKind)
     ]
-    raise_all(SchemaError, [*_repeated(rows, name), *kinds])
-    scheme, source = head.get("scheme", name), head.get("source", name)
-    return {row["code"]: _category(row, scheme, source) for row in rows}
+    keys = [{"code": f"{r['code']} {r.get('condition', '')}".strip()} for r in rows]
+    raise_all(SchemaError, [*_repeated(keys, name), *kinds])
+    grouped: dict[str, list[Mapping[str, str]]] = {}
+    for row in rows:
+        grouped.setdefault(row["code"], []).append(row)
+    return {code: _category(mine, scheme, source) for code, mine in grouped.items()}
 
 
-def _category(row: Mapping[str, str], scheme: str, source: str) -> Category:
+def _category(rows: Sequence[Mapping[str, str]], scheme: str, source: str) -> Category:
+    row = rows[0]
     kind: CaseKind = "component" if row["kind"] == "component" else "event"
+    more = ("condition", "closing", "disposal_unit", "supervising_unit")
+    told = len(rows) > 1 or any(row.get(column) for column in more)
+    rules = [LimitRule(limit=r["limit"], **{c: r.get(c, "") for c in more}) for r in rows]
     return Category(
+        rules=tuple(rules) if told else (),
         code=row["code"],
         kind=kind,
         zh=row["zh"],

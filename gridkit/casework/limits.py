@@ -121,6 +121,13 @@ class ParsedLimits:
     unread : DataFrame
         ``text`` and ``rows`` (how many) of what cannot be read, the most frequent first: a rule
         with a season or in two steps, say, which a person turns into a limit.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import gridkit as gk
+    >>> gk.parse_limits(pd.Series(["1工作日", "尽快"])).unread["text"].tolist()
+    ['尽快']
     """
 
     limits: pd.Series
