@@ -18,10 +18,15 @@ if TYPE_CHECKING:
     from .calendar import WorkCalendar as WorkCalendar
     from .casework.cases import file_cases as file_cases
     from .casework.clock import WorkClock as WorkClock
+    from .casework.filing import Filed as Filed
+    from .casework.ledger import Ledger as Ledger
     from .casework.limits import Limit as Limit
     from .casework.limits import ParsedLimits as ParsedLimits
     from .casework.limits import parse_limit as parse_limit
     from .casework.limits import parse_limits as parse_limits
+    from .casework.machine import move_case as move_case
+    from .casework.process import Process as Process
+    from .casework.process import load_process as load_process
     from .crs import suggest_crs as suggest_crs
     from .crs import to_datum as to_datum
     from .demo.city import City as City
@@ -51,11 +56,13 @@ if TYPE_CHECKING:
     from .division.schemes import CodeScheme as CodeScheme
     from .division.splitting import Split as Split
     from .division.splitting import split_blocks as split_blocks
+    from .errors import ConflictError as ConflictError
     from .errors import CRSError as CRSError
     from .errors import FileError as FileError
     from .errors import GeometryError as GeometryError
     from .errors import GridkitError as GridkitError
     from .errors import GridkitWarning as GridkitWarning
+    from .errors import MoveError as MoveError
     from .errors import OptionError as OptionError
     from .errors import SchemaError as SchemaError
     from .evaluation.heat import Density as Density
@@ -145,6 +152,7 @@ _HOMES = {
     "Category": "rules",
     "City": "demo.city",
     "CodeScheme": "division.schemes",
+    "ConflictError": "errors",
     "DatumAdvice": "intake.datums",
     "Density": "evaluation.heat",
     "District": "intake.district",
@@ -152,6 +160,7 @@ _HOMES = {
     "Edit": "division.changes",
     "Edition": "location.editions",
     "FileError": "errors",
+    "Filed": "casework.filing",
     "Gazetteer": "intake.gazetteer",
     "GeometryError": "errors",
     "GridMap": "publishing.offline",
@@ -159,14 +168,17 @@ _HOMES = {
     "GridkitWarning": "errors",
     "HandEdit": "plan.handwork",
     "Intake": "intake.reports",
+    "Ledger": "casework.ledger",
     "Limit": "casework.limits",
     "LimitRule": "rules",
     "Locator": "location.locator",
+    "MoveError": "errors",
     "OptionError": "errors",
     "ParsedLimits": "casework.limits",
     "Period": "evaluation.periods",
     "Plan": "plan.bundle",
     "PostReason": "staffing.answers",
+    "Process": "casework.process",
     "Proof": "staffing.proof",
     "Reach": "intake.duplicates",
     "Rebalanced": "division.rebalancing",
@@ -215,6 +227,7 @@ _HOMES = {
     "indicators": "evaluation.rates",
     "load_barriers": "rules",
     "load_categories": "rules",
+    "load_process": "casework.process",
     "load_responsibility": "rules",
     "load_roles": "rules",
     "load_stage_limits": "rules",
@@ -224,6 +237,7 @@ _HOMES = {
     "mask_people": "privacy",
     "match_addresses": "location.addresses",
     "merge_cells": "division.life",
+    "move_case": "casework.machine",
     "number_cells": "division.codes",
     "on_duty": "staffing.duty",
     "parse_limit": "casework.limits",

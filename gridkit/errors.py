@@ -8,7 +8,9 @@
         ├── SchemaError         a table without a needed column, with bad values or repeated keys
         ├── CRSError            coordinates: no CRS, degrees where metres are needed, unknown datum
         ├── GeometryError       empty, invalid or overlapping shapes
-        └── OptionError         an argument whose value cannot be used
+        ├── OptionError         an argument whose value cannot be used
+        └── MoveError           a move of a case that its process or its state forbids
+            └── ConflictError   somebody else moved the case first
     UserWarning
     └── GridkitWarning          something a person should look at; the work went on
 
@@ -26,10 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CRSError",
+    "ConflictError",
     "FileError",
     "GeometryError",
     "GridkitError",
     "GridkitWarning",
+    "MoveError",
     "OptionError",
     "SchemaError",
     "raise_all",
@@ -130,6 +134,35 @@ class OptionError(GridkitError):
     ...     gk.Period.parse("2025-13")
     ... except gk.OptionError as error:
     ...     print("2025-13" in error.text("en"))
+    True
+    """
+
+
+class MoveError(GridkitError):
+    """A case cannot be moved so: its stage, a missing reason, a limit that is used up.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import gridkit as gk
+    >>> at = pd.Timestamp("2026-03-02 10:00", tz="Asia/Shanghai")
+    >>> try:
+    ...     gk.move_case(
+    ...         {"stage": "reported"}, "close", process=gk.load_process(), at=at, actor="P1"
+    ...     )
+    ... except gk.MoveError as error:
+    ...     print("reported" in error.text("en"))
+    True
+    """
+
+
+class ConflictError(MoveError):
+    """Somebody else moved the case since it was read; read it again and decide anew.
+
+    Examples
+    --------
+    >>> from gridkit import ConflictError, MoveError
+    >>> issubclass(ConflictError, MoveError)
     True
     """
 

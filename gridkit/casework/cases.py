@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..calendar import require_instant
-from ..errors import GridkitWarning, OptionError, raise_all
+from ..errors import GridkitWarning, OptionError
 from ..messages import message
 from ..rules import load_categories, load_stage_limits
 from ..tables import CASES, CELLS, LOCATED, is_true
 from .clock import WorkClock
-from .limits import parse_limit
+from .limits import parse_limit, parse_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from ..rules import Category
-    from .limits import Limit
 
 __all__ = ["STAGES", "file_cases", "with_areas"]
 
@@ -81,13 +80,14 @@ def file_cases(
     SchemaError
         `located` or `cells` does not satisfy its schema.
     OptionError
-        `at` has no time zone, a limit cannot be read, or there is none for ``close``.
+        `at` has no time zone, or the limit for ``close`` is missing or cannot be read.
 
     Warns
     -----
     GridkitWarning
         Cases whose category is not in the table, or filed ones without any: they have no kind
-        and are never due.
+        and are never due. Limits that cannot be read: they are kept as written, and the cases are
+        not due until a person turns them into one.
 
     Examples
     --------
@@ -118,16 +118,32 @@ def file_cases(
     codes = frame["category"] if "category" in frame.columns else pd.Series(None, frame.index)
     frame["kind"] = codes.map({code: c.kind for code, c in known.items()}).astype("str")
     _warn_unknown(frame, codes)
+    written = _written(frame, codes, known)
+    if written.notna().any():
+        frame["limit"] = written
     if "filed_at" in frame.columns:
-        texts = {code: c.limit for code, c in known.items() if c.limit}
-        closing = _closing(load_stage_limits() if limits is None else limits)
-        parsed = _limits(dict.fromkeys([closing, *texts.values()]))
+        closing = parse_limit(_closing(load_stage_limits() if limits is None else limits))
+        disposal = parse_limits(written)
+        _warn_unread(disposal.unread)
         work = WorkClock() if clock is None else clock
-        disposal = codes.map({code: parsed[text] for code, text in texts.items()})
-        frame["dispose_due_at"] = work.add(frame["filed_at"], disposal)
-        frame["close_due_at"] = work.add(frame["dispose_due_at"], parsed[closing])
+        frame["dispose_due_at"] = work.add(frame["filed_at"], disposal.limits)
+        frame["close_due_at"] = work.add(frame["dispose_due_at"], closing)
     order = [c.name for c in CASES.columns if c.name in frame.columns]
     return frame[order + [c for c in frame.columns if c not in order]]
+
+
+def _written(
+    frame: pd.DataFrame, codes: pd.Series[Any], known: Mapping[str, Category]
+) -> pd.Series[Any]:
+    """Return the limit of each case as written: its own, or its category's by condition."""
+    limits = codes.map({code: c.limit for code, c in known.items() if c.limit}).astype("str")
+    if "condition" in frame.columns:
+        rules = {(c.code, r.condition): r.limit for c in known.values() for r in c.rules}
+        pairs = pd.Series(list(zip(codes, frame["condition"], strict=True)), frame.index)
+        limits = pairs.map(rules).astype("str").fillna(limits)
+    if "limit" in frame.columns:
+        limits = frame["limit"].astype("str").fillna(limits)
+    return limits.mask(limits == "")
 
 
 def _until(located: pd.DataFrame, at: datetime | None) -> pd.DataFrame:
@@ -180,14 +196,8 @@ def _closing(limits: Mapping[str, str]) -> str:
     return limits["close"]
 
 
-def _limits(texts: Iterable[str]) -> dict[str, Limit]:
-    """Read limits as written; one error names all that cannot be read."""
-    limits: dict[str, Limit] = {}
-    problems = []
-    for text in texts:
-        try:
-            limits[text] = parse_limit(text)
-        except OptionError as error:
-            problems.append((error.en, error.zh))
-    raise_all(OptionError, problems)
-    return limits
+def _warn_unread(unread: pd.DataFrame) -> None:
+    if len(unread):
+        shown = ", ".join(f"{text} ({rows:,})" for text, rows in unread.head(5).to_numpy())
+        text = message("casework.unread_limits", n=len(unread), limits=shown)
+        warnings.warn(GridkitWarning(*text), stacklevel=3)

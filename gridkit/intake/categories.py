@@ -53,7 +53,7 @@ def read_categories(
     layer: str | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> dict[str, Category]:
-    """Read a city's table of categories: kinds, filing conditions, limits, units.
+    r"""Read a city's table of categories: kinds, filing conditions, limits, units.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def read_categories(
     >>> path = Path(tempfile.mkdtemp()) / "标准.csv"
     >>> lines = ["类型,小类代码,小类名称,立案条件,处置时限"]
     >>> lines += ["事件,0101,私搭乱建,在建,2工作日", ",,,建成,15工作日"]
-    >>> _ = path.write_text("\\n".join(lines), encoding="utf-8")
+    >>> _ = path.write_text("\n".join(lines), encoding="utf-8")
     >>> gk.read_categories(path)["E0101"].rule("建成").limit
     '15工作日'
     """

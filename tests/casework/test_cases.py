@@ -1,6 +1,7 @@
 """Filing: one case a report, the right stage, the right due times, nothing lost."""
 
 import warnings
+from dataclasses import replace
 
 import geopandas as gpd
 import pandas as pd
@@ -9,8 +10,8 @@ import shapely
 
 from gridkit.casework.cases import STAGES, file_cases
 from gridkit.casework.clock import WorkClock
-from gridkit.errors import FileError, GridkitWarning, OptionError, SchemaError
-from gridkit.rules import Category, load_categories, load_stage_limits
+from gridkit.errors import GridkitWarning, OptionError, SchemaError
+from gridkit.rules import Category, LimitRule, load_categories, load_stage_limits
 from gridkit.tables import CASES
 
 TZ = "Asia/Shanghai"
@@ -185,47 +186,24 @@ def test_reports_that_know_little_are_cases_too():
     assert {"stage", "kind", "dispose_due_at"} <= set(empty.columns)
 
 
-def test_limits_that_cannot_be_read_are_named_together():
-    odd = {"a": category("a", "种植季节"), "b": category("b", "尽快")}
-    with pytest.raises(OptionError) as caught:
-        file_cases(filed(["a", "b"]), categories=odd)
-    assert "种植季节" in str(caught.value)
-    assert "尽快" in str(caught.value)
+def test_limits_that_cannot_be_read_are_kept_and_listed():
+    own = {"X0": category("X0", "种植季节15天"), "X1": category("X1", "2工作时")}
+    with pytest.warns(GridkitWarning, match="种植季节15天 \\(2\\)"):
+        cases = file_cases(filed(["X0", "X1", "X0"]), categories=own)
+    assert cases["limit"].tolist() == ["种植季节15天", "2工作时", "种植季节15天"]
+    assert cases["dispose_due_at"].notna().tolist() == [False, True, False]
+    with pytest.raises(OptionError, match="soon"):
+        file_cases(filed(["X1"]), categories=own, limits={"close": "soon"})
 
 
-def test_as_of_a_time_later_steps_have_not_happened():
-    table = filed(["fast"] * 2, closed_at=times("2025-10-02", "2025-10-05"))
-    cases = file_cases(table, categories=OWN, at=pd.Timestamp("2025-10-03", tz=TZ))
-    assert cases["stage"].tolist() == ["closed", "filed"]
-    assert cases["closed_at"].notna().tolist() == [True, False]
-    to_the_second = file_cases(table, categories=OWN, at=pd.Timestamp("2025-10-02", tz=TZ))
-    assert to_the_second["stage"].tolist() == ["closed", "filed"]
-    early = file_cases(table, categories=OWN, at=pd.Timestamp("2025-09-01", tz=TZ))
-    assert len(early) == 2
-    assert early["stage"].tolist() == ["reported", "reported"]
-    assert early["dispose_due_at"].isna().all()
-    with pytest.raises(OptionError, match="time zone"):
-        file_cases(table, categories=OWN, at=pd.Timestamp("2025-10-03"))
-
-
-def test_stage_limits_are_data(tmp_path):
-    own = tmp_path / "limits.toml"
-    own.write_text('[[stage]]\ncode = "close"\nlimit = "2工作日"\n', "utf-8")
-    assert load_stage_limits(own) == {"close": "2工作日"}
-    own.write_text('[[stage]]\ncode = "close"\n', "utf-8")
-    with pytest.raises(SchemaError, match="limit"):
-        load_stage_limits(own)
-    with pytest.raises(FileError):
-        load_stage_limits(tmp_path / "none.toml")
-
-
-def test_limits_that_cannot_be_read_are_named_in_the_order_of_the_table():
-    texts = ["5 moons", "1 fortnight", "soon", "3 blinks", "never"]
-    own = {f"X{i}": category(f"X{i}", text) for i, text in enumerate(texts)}
-    with pytest.raises(OptionError) as caught:
-        file_cases(filed(["X0"]), categories=own)
-    where = [caught.value.en.index(text) for text in texts]
-    assert where == sorted(where)
+def test_a_case_has_the_limit_of_its_condition_or_its_own():
+    rules = (LimitRule("在建", "2工作日"), LimitRule("建成", "15工作日"))
+    own = {"X0": replace(category("X0", "2工作日"), rules=rules)}
+    table = filed(["X0"] * 4).assign(
+        condition=["建成", "在建", "别的", "建成"], limit=[None, None, None, "1工作时"]
+    )
+    cases = file_cases(table, categories=own)
+    assert cases["limit"].tolist() == ["15工作日", "2工作日", "2工作日", "1工作时"]
 
 
 def test_a_table_of_stages_without_closing_is_named():
