@@ -125,12 +125,13 @@ class Ledger:
         self._close_limit = parse_limit(self._limits["close"]) if "close" in self._limits else None
         self._actors = None if actors is None else frozenset(actors)
         self._tz = tz
-        self._store = Store(path, None if crs is None else pyproj.CRS(crs))
-        if crs is not None and self._store.crs != pyproj.CRS(crs):
+        system = None if crs is None else pyproj.CRS(crs)
+        self._store = Store(path, system, process=self.process.code)
+        if system is not None and self._store.crs != system:
             self._store.close()
-            have, given = self._store.crs.name, pyproj.CRS(crs).name
+            have, given = self._store.crs.name, system.name
             raise OptionError(*message("casework.other_crs", have=have, given=given))
-        kept = self._store.fact("process", self.process.code)
+        kept = self._store.facts["process"]
         if kept != self.process.code:
             self._store.close()
             what = {"path": path, "have": kept, "given": self.process.code}

@@ -28,18 +28,18 @@ __all__ = [
     "KINDS",
     "MOVE_COLUMNS",
     "NEEDED",
-    "START",
     "Store",
     "blob_of",
     "chained",
+    "founded",
     "now_text",
     "point_of",
 ]
 
 FORMAT, VERSION = "gridkit ledger", 1
 APPLICATION_ID, USER_VERSION = 0x47504B47, 10300
-START = "0" * 64
-"""The digest before the first move."""
+_FOUNDING = ("format", "crs", "srs_id", "process")
+"""Facts that never change: the chain begins with their digest."""
 
 COLUMNS = tuple(c.name for c in CASES.columns if c.kind != "geometry")
 NEEDED = ("feed", "report_id", "case_id", "stage", "version", "moved_at")
@@ -63,6 +63,7 @@ _TYPES = {"text": "TEXT", "time": "DATETIME", "flag": "BOOLEAN", "integer": "INT
 _NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs")
 _BUSY_S = 60.0
 _CACHE_KB = 65_536
+_OWN_NUMBER = 100_000
 _POINT = struct.Struct("<2sBBiBIdd")
 _MIGRATIONS: dict[int, Any] = {}
 """Version → function of a connection that brings a file to the next one."""
@@ -120,6 +121,8 @@ class Store:
     path : path
     crs : CRS, optional
         Of a new file; its points are in it.
+    process : str
+        Code of the process of a new file.
 
     Raises
     ------
@@ -127,15 +130,17 @@ class Store:
         The file cannot be opened or made, is no ledger, or of a newer version.
     """
 
-    def __init__(self, path: str | Path, crs: pyproj.CRS | None = None) -> None:
+    def __init__(
+        self, path: str | Path, crs: pyproj.CRS | None = None, *, process: str = ""
+    ) -> None:
         self.path = Path(path)
         new = not self.path.exists() or self.path.stat().st_size == 0
         if new and crs is None:
             raise FileError(*message("casework.new_needs_crs", path=path))
         try:
             self._db = self._connect()
-            if new:
-                self._create(crs)
+            if new and crs is not None:
+                self._create(crs, process)
             self._require_ours()
             self._keep_log()
         except sqlite3.Error as error:
@@ -165,8 +170,7 @@ class Store:
             text = message("casework.no_wal", path=self.path, mode=got)
             warnings.warn(GridkitWarning(*text), stacklevel=4)
 
-    def _create(self, crs: pyproj.CRS | None) -> None:
-        assert crs is not None
+    def _create(self, crs: pyproj.CRS, process: str) -> None:
         with self.transaction() as db:
             if db.execute("SELECT 1 FROM sqlite_master WHERE name='ledger'").fetchone():
                 return  # another process was first
@@ -174,7 +178,13 @@ class Store:
             db.execute(f"PRAGMA user_version={USER_VERSION}")
             for statement in _statements(_schema()):
                 db.execute(statement)
-            number = _register(db, crs)
+            systems = _systems(pyproj.CRS(crs.to_wkt()))  # as it will be read
+            number = next(reversed(systems))
+            db.executemany(
+                "INSERT INTO gpkg_spatial_ref_sys (srs_id, srs_name, organization, "
+                "organization_coordsys_id, definition) VALUES (?, ?, ?, ?, ?)",
+                [(key, *row) for key, row in systems.items()],
+            )
             layers: list[tuple[str, str, int | None]] = [("cases", "features", number)]
             layers += [(table, "attributes", None) for table in _PLAIN]
             db.executemany(
@@ -195,9 +205,10 @@ class Store:
                 "version": str(VERSION),
                 "crs": crs.to_wkt(),
                 "srs_id": str(number),
-                "head": START,
+                "process": process,
                 "moves": "0",
             }
+            facts["head"] = founded(facts)
             db.executemany("INSERT INTO ledger VALUES (?, ?)", facts.items())
 
     def _require_ours(self) -> None:
@@ -205,12 +216,16 @@ class Store:
         if "ledger" not in names:
             raise FileError(*message("casework.not_a_ledger", path=self.path))
         facts = dict(self._db.execute("SELECT item, value FROM ledger"))
-        if facts.get("format") != FORMAT:
+        version = facts.get("version", "")
+        known = version.isdecimal() and (int(version) >= VERSION or int(version) in _MIGRATIONS)
+        if facts.get("format") != FORMAT or not known:
             raise FileError(*message("casework.not_a_ledger", path=self.path))
-        version = int(facts["version"])
-        if version > VERSION:
+        if int(version) > VERSION:
             what = {"path": self.path, "version": version, "known": VERSION}
             raise FileError(*message("casework.newer_ledger", **what))
+        self._bring_up(int(version))
+
+    def _bring_up(self, version: int) -> None:
         while version < VERSION:
             with self.transaction() as db:
                 _MIGRATIONS[version](db)
@@ -247,7 +262,10 @@ class Store:
     @property
     def crs(self) -> pyproj.CRS:
         """The CRS of the points."""
-        return pyproj.CRS(self.facts["crs"])
+        try:
+            return pyproj.CRS(self.facts["crs"])
+        except (KeyError, pyproj.exceptions.CRSError) as error:
+            raise FileError(*message("casework.cannot_open", path=self.path, why=error)) from error
 
     def head(self) -> tuple[str, int]:
         """Return the digest of the last move, and the number of moves."""
@@ -255,14 +273,6 @@ class Store:
             self._db.execute("SELECT item, value FROM ledger WHERE item IN ('head', 'moves')")
         )
         return rows["head"], int(rows["moves"])
-
-    def fact(self, item: str, value: str | None = None) -> str | None:
-        """Return what the file says of itself; with a value, say it where nothing is said."""
-        if value is not None:
-            with self.transaction() as db:
-                db.execute("INSERT OR IGNORE INTO ledger VALUES (?, ?)", (item, value))
-        row = self._db.execute("SELECT value FROM ledger WHERE item=?", (item,)).fetchone()
-        return None if row is None else str(row[0])
 
     def taken(self, case_ids: Sequence[str]) -> set[str]:
         """Return which case numbers are used."""
@@ -365,6 +375,21 @@ class Store:
             return [str(error)]
         return [s for s in said if s != "ok"] + [f"no table {t}" for t in _TABLES if t not in names]
 
+    def strange_layers(self) -> list[str]:
+        """Return what programs that read GeoPackages are told wrongly of the layers."""
+        layers = dict(self.rows("SELECT table_name, data_type FROM gpkg_contents")[1])
+        wanted = {"cases": "features", **dict.fromkeys(_PLAIN, "attributes")}
+        _, geometry = self.rows("SELECT table_name, column_name, srs_id FROM gpkg_geometry_columns")
+        names = "srs_id, srs_name, organization, organization_coordsys_id, definition"
+        _, listed = self.rows(f"SELECT {names} FROM gpkg_spatial_ref_sys")  # noqa: S608
+        said = {row[0]: tuple(row[1:]) for row in listed}
+        checks = {
+            "gpkg_contents": layers == wanted,
+            "gpkg_geometry_columns": geometry == [("cases", "geom", self.srs_id)],
+            "gpkg_spatial_ref_sys": said == _systems(self.crs),
+        }
+        return [table for table, right in checks.items() if not right]
+
     def copy_to(self, target: Path) -> None:
         """Copy the file as it is now to a new one, whatever others do meanwhile."""
         copy = sqlite3.connect(target)
@@ -373,6 +398,12 @@ class Store:
             copy.execute("PRAGMA journal_mode=DELETE")
         finally:
             copy.close()
+
+
+def founded(facts: Mapping[str, str]) -> str:
+    """Return the digest before the first move: over what never changes."""
+    text = json.dumps([facts.get(item) for item in _FOUNDING], ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def chained(before: str, fields: Sequence[Any]) -> str:
@@ -414,23 +445,17 @@ def _blobs(x: Any, y: Any, srs_id: int) -> list[bytes | None]:
     return [raw[i * size : (i + 1) * size] if ok else None for i, ok in enumerate(there)]
 
 
-def _register(db: sqlite3.Connection, crs: pyproj.CRS) -> int:
-    """Put a CRS into the file, besides the three that every GeoPackage has; return its number."""
+def _systems(crs: pyproj.CRS) -> dict[int, tuple[str, str, int, str]]:
+    """Return the CRS of a file by number: the three that every GeoPackage has, and its own."""
     code = crs.to_epsg()
-    number = 100_000 if code is None else int(code)
+    number = _OWN_NUMBER if code is None else int(code)
     wgs84 = pyproj.CRS(4326).to_wkt("WKT1_GDAL")
-    rows = {
+    return {
         -1: ("Undefined cartesian SRS", "NONE", -1, "undefined"),
         0: ("Undefined geographic SRS", "NONE", 0, "undefined"),
         4326: ("WGS 84", "EPSG", 4326, wgs84),
         number: (crs.name, "NONE" if code is None else "EPSG", number, crs.to_wkt("WKT1_GDAL")),
     }
-    db.executemany(
-        "INSERT INTO gpkg_spatial_ref_sys (srs_id, srs_name, organization, "
-        "organization_coordsys_id, definition) VALUES (?, ?, ?, ?, ?)",
-        [(key, *row) for key, row in rows.items()],
-    )
-    return number
 
 
 def _statements(script: str) -> Iterator[str]:

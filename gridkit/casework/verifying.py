@@ -11,7 +11,7 @@ from ..errors import FileError
 from ..messages import message
 from ..tables import FINDINGS, first_few
 from .encoding import digest_of, fold
-from .store import COLUMNS, MOVE_COLUMNS, START, chained, point_of
+from .store import COLUMNS, MOVE_COLUMNS, chained, founded, point_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +36,7 @@ def verified(store: Store, head: str | None) -> pd.DataFrame:
         "STATE": lambda: _state(store),
         "SPATIAL_INDEX": lambda: _index(store),
         "QUARANTINE": lambda: _quarantine(store),
+        "LAYERS": store.strange_layers,
     }
     rows = []
     for rule, check in rules.items():
@@ -60,8 +61,9 @@ def verified(store: Store, head: str | None) -> pd.DataFrame:
 def _chain(store: Store, head: str | None) -> list[str]:
     """Return where the chain of digests breaks, and what is missing at its end."""
     _, rows = store.rows(f"SELECT {', '.join(MOVE_COLUMNS)} FROM moves ORDER BY seq")  # noqa: S608
-    faults, before = [], START
-    met = head in (None, START)
+    _, facts = store.rows("SELECT item, value FROM ledger")
+    before = founded(dict(facts))
+    faults, met = [], head in (None, before)
     for i, row in enumerate(rows, 1):
         *fields, digest = row
         if row[0] != i:
