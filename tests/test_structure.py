@@ -21,6 +21,7 @@ BASE = [
     "crs",
     "calendar",
     "slots",
+    "schema",
     "tables",
     "rules",
     "sheets",
@@ -151,8 +152,8 @@ def test_type_checkers_see_the_same_names():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(AttributeError, match="no attribute 'Ledger'"):
-        _ = gridkit.Ledger
+    with pytest.raises(AttributeError, match="no attribute 'Dashboard'"):
+        _ = gridkit.Dashboard
 
 
 @pytest.mark.parametrize("seed", range(3))

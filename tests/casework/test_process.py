@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 import gridkit as gk
+from gridkit.casework import machine
 from gridkit.casework.machine import EFFECTS
 from gridkit.casework.process import EFFECTS as NAMED
 from gridkit.errors import FileError, MoveError, SchemaError
@@ -304,3 +305,61 @@ def test_a_city_writes_its_own_process(tmp_path):
     assert (process.name(), process.name("en")) == ("迷你", "Mini")
     with pytest.raises(FileError):
         gk.load_process(tmp_path / "none.toml")
+
+
+FAULTS = {
+    "no pause": (
+        "resume",
+        lambda work: {"suspended": False},
+        test_a_suspension_stops_the_clock_once_and_ends_by_itself,
+    ),
+    "no pause when disposed": (
+        "resume_if_suspended",
+        lambda work: {"suspended": False},
+        test_a_suspension_stops_the_clock_once_and_ends_by_itself,
+    ),
+    "delays for nothing": (
+        "add_delay",
+        lambda work: {},
+        test_two_delays_add_the_limit_each_and_a_third_is_refused,
+    ),
+    "no clock": (
+        "start_clock",
+        lambda work: work.dues(None),
+        test_the_whole_road_of_the_standard,
+    ),
+    "rework keeps the disposal": (
+        "count_rework",
+        lambda work: {"rework_n": 1},
+        test_rework_counts_and_keeps_the_deadline,
+    ),
+    "appeals of all": (
+        "exempt",
+        lambda work: {"exempt": True},
+        test_an_appeal_exempts_an_overdue_case_once_and_hides_nothing,
+    ),
+    "suspends the overdue": (
+        "suspend",
+        lambda work: {"suspended": True, "suspended_at": work.now},
+        test_overdue_cases_are_neither_delayed_nor_suspended,
+    ),
+    "a ladder without end": (
+        "escalate",
+        lambda work: {"escalation": "persuade"},
+        test_the_five_steps_of_ejina,
+    ),
+    "a return that keeps its dispatch": (
+        "take_back_dispatch",
+        lambda work: {},
+        test_a_return_gives_the_case_back_and_is_dispatched_anew,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_faults_of_the_machine_are_caught(monkeypatch, name):
+    effect, fault, test = FAULTS[name]
+    test()
+    monkeypatch.setitem(machine.EFFECTS, effect, fault)
+    with pytest.raises((AssertionError, pytest.fail.Exception, KeyError)):
+        test()

