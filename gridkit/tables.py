@@ -326,9 +326,12 @@ CASES = Table(
         Column("suspended_until", "time", "挂账截止"),
         Column("suspend_n", "integer", "挂账次数"),
         Column("appeal_n", "integer", "申诉次数"),
+        _text("appeal", "申诉", "lodged, reviewed, granted or refused"),
         Column("forced", "flag", "强制结案"),
         _text("escalation", "升级步骤"),
         _text("duplicate_of", "并入案卷"),
+        _text("measure", "整改措施", "what is to be done about it"),
+        _text("result", "整改结果", "what was done"),
         Column("moved_at", "time", "最近操作时间"),
     ),
 )

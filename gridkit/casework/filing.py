@@ -100,12 +100,17 @@ def file_reports(
     table = table.assign(feed=feed)
     reasons = _unfit(table)
     x, y = _points(table, store)
-    refused, place = np.flatnonzero(reasons != ""), np.flatnonzero(reasons == "")
-    if refused.size:
+    refused = int((reasons != "").sum())
+    if refused:
         _quarantine(store, table, reasons, actor)
+    # Where an earlier filing stopped, this one goes on: what has a case is not prepared again.
+    done = _filed_before(store, table)
+    place = np.flatnonzero((reasons == "") & (done == None))  # noqa: E711
+    known = len(table) - refused - len(place)
+    if known and progress is not None:
+        progress(known, known + len(place))
     made = _with_moment(cases(table.iloc[place].reset_index(drop=True)))
     parts = [slice(k, k + CHUNK) for k in range(0, len(place), CHUNK)]
-    done = np.full(len(table), None, object)
     new = 0
     ready = _ahead(lambda part: _prepared(made.iloc[part], x[place[part]], y[place[part]]), parts)
     for part, chunk in zip(parts, ready, strict=True):
@@ -114,9 +119,27 @@ def file_reports(
         new += fresh
         done[rows] = numbers
         if progress is not None:
-            progress(part.start + len(rows), len(place))
+            progress(known + part.start + len(rows), known + len(place))
+    done[reasons != ""] = None
     case_ids = pd.Series(done, index=located.index, dtype="str")
-    return Filed(len(table), new, len(place) - new, int(refused.size), case_ids)
+    return Filed(len(table), new, known + len(place) - new, refused, case_ids)
+
+
+def _filed_before(store: Store, table: pd.DataFrame) -> NDArray[np.object_]:
+    """Return the case of each report that has one."""
+    if store.head()[1] == 0:
+        return np.full(len(table), None, object)
+    feeds, ids = (table[c].astype(object).tolist() for c in ("feed", "report_id"))
+    found: list[str | None] = []
+    for k in range(0, len(table), CHUNK):
+        keys = list(zip(feeds[k : k + CHUNK], map(_plain, ids[k : k + CHUNK]), strict=True))
+        known = _known(store, keys)
+        found += [known.get(key) for key in keys]
+    return np.array(found, object)
+
+
+def _plain(value: Any) -> str:
+    return "" if pd.isna(value) else str(value)
 
 
 def _ahead(work: Callable[[slice], Prepared], parts: Sequence[slice]) -> Iterator[Prepared]:

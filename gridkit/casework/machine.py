@@ -239,14 +239,32 @@ def _mark_forced(_work: _Work) -> dict[str, Any]:
     return {"forced": True}
 
 
-def _exempt(work: _Work) -> dict[str, Any]:
-    """Leave an overdue case out of the indicators; that it was overdue stays visible."""
+def _lodge_appeal(work: _Work) -> dict[str, Any]:
+    """Appeal against being overdue; two reviews decide."""
     due: Any = work.case.get("dispose_due_at")
     done: Any = work.case.get("disposed_at")
     end = done if there(done) else work.case["closed_at"]
     if not there(due) or pd.Timestamp(end) <= pd.Timestamp(due):
         raise MoveError(*message("casework.not_overdue"))
-    return {"exempt": True}
+    return {"appeal": "lodged"}
+
+
+def _appeal_from(*states: str, to: str) -> Callable[[_Work], dict[str, Any]]:
+    """Return the step of an appeal from one of some states."""
+
+    def step(work: _Work) -> dict[str, Any]:
+        now = str(work.case.get("appeal") or "")
+        if now not in states:
+            what = {"action": work.action.code, "now": now or "–", "wanted": ", ".join(states)}
+            raise MoveError(*message("casework.appeal_state", **what))
+        return {"appeal": to}
+
+    return step
+
+
+def _grant_appeal(work: _Work) -> dict[str, Any]:
+    """Leave an overdue case out of the indicators; that it was overdue stays visible."""
+    return {**_appeal_from("reviewed", to="granted")(work), "exempt": True}
 
 
 def _escalate(work: _Work) -> dict[str, Any]:
@@ -269,7 +287,10 @@ EFFECTS: dict[str, Callable[[_Work], dict[str, Any]]] = {
     "take_back_dispatch": _take_back,
     "mark_void": _mark_void,
     "mark_forced": _mark_forced,
-    "exempt": _exempt,
+    "lodge_appeal": _lodge_appeal,
+    "review_appeal": _appeal_from("lodged", to="reviewed"),
+    "grant_appeal": _grant_appeal,
+    "refuse_appeal": _appeal_from("lodged", "reviewed", to="refused"),
     "escalate": _escalate,
 }
 

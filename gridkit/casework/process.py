@@ -31,6 +31,8 @@ DETAILS = (
     "limit",
     "suspended_until",
     "duplicate_of",
+    "measure",
+    "result",
 )
 """What a move may say besides time, actor and reason. The first receiver is not among them."""
 
@@ -47,7 +49,10 @@ EFFECTS = (
     "take_back_dispatch",
     "mark_void",
     "mark_forced",
-    "exempt",
+    "lodge_appeal",
+    "review_appeal",
+    "grant_appeal",
+    "refuse_appeal",
     "escalate",
 )
 """What an action may do besides changing the stage (`gridkit.casework.machine`)."""

@@ -97,6 +97,37 @@ def test_more_than_one_transaction(ledger, monkeypatch):
     sound(ledger)
 
 
+def test_filing_again_goes_on_where_it_stopped(ledger, monkeypatch):
+    """What has a case is neither prepared nor written again."""
+    monkeypatch.setattr("gridkit.casework.filing.CHUNK", 7)
+    table = reports(20)
+
+    class Stopped(Exception):
+        pass
+
+    def stop(done, rows):
+        if done == 14:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        ledger.file(table, progress=stop)
+    told, prepared = [], []
+    plain = ledger._cases_of
+
+    def counted(sound, **options):
+        prepared.append(len(sound))
+        return plain(sound, **options)
+
+    monkeypatch.setattr(ledger, "_cases_of", counted)
+    filed = ledger.file(table, progress=lambda done, rows: told.append((done, rows)))
+    assert (filed.new, filed.known, prepared) == (6, 14, [6])
+    assert told == [(14, 20), (20, 20)]
+    assert ("C" + table["report_id"]).tolist() == filed.case_ids.tolist()
+    again = ledger.file(table)
+    assert (again.new, again.known, prepared) == (0, 20, [6, 0])
+    sound(ledger)
+
+
 def test_what_cannot_be_filed_is_kept(ledger):
     table = reports(5, report_id=["1", None, "1", "4", "5"])
     table["filed_at"] = at("2025-09-20 10:00")

@@ -106,6 +106,8 @@ def test_every_action_from_every_stage_is_allowed_or_refused(process):
                     "suspended_at": at("2025-09-30 09:00"),
                     "suspended_until": at("2025-10-20 09:00"),
                 }
+            if "appeal" in action.code and action.code != "appeal":
+                case["appeal"] = "reviewed" if action.code == "grant_appeal" else "lodged"
             if stage not in action.sources:
                 with pytest.raises(MoveError, match="not allowed"):
                     gk.move_case(case, action.code, process=process, at=now, actor="P1", **details)
@@ -205,11 +207,21 @@ def test_a_suspension_has_a_date_within_a_year(until):
         walk(STANDARD, [*TO_DISPATCH, ("suspend", "2025-09-30 11:00", why)])
 
 
-def test_an_appeal_exempts_an_overdue_case_once_and_hides_nothing():
+def test_an_appeal_exempts_an_overdue_case_once_after_two_reviews_and_hides_nothing():
     late = [*TO_DISPATCH, ("dispose", "2025-09-30 17:00"), ("close", "2025-09-30 17:30")]
     why = {"reason": "道路封闭"}
     case = walk(STANDARD, [*late, ("appeal", "2025-10-09 09:00", why)])
-    assert case["exempt"] is True
+    assert case["appeal"] == "lodged"
+    assert not case.get("exempt")
+    with pytest.raises(MoveError, match="reviewed; the case's is lodged"):
+        walk(STANDARD, [("grant_appeal", "2025-10-09 09:30")], case)
+    refused = walk(STANDARD, [("refuse_appeal", "2025-10-09 09:30", why)], case)
+    assert (refused["appeal"], bool(refused.get("exempt"))) == ("refused", False)
+    with pytest.raises(MoveError, match="lodged; the case's is refused"):
+        walk(STANDARD, [("review_appeal", "2025-10-09 09:40")], refused)
+    reviews = [("review_appeal", "2025-10-09 09:30"), ("grant_appeal", "2025-10-09 09:40")]
+    case = walk(STANDARD, reviews, case)
+    assert (case["appeal"], case["exempt"]) == ("granted", True)
     assert case["disposed_at"] > case["dispose_due_at"]
     with pytest.raises(MoveError, match="1 time"):
         walk(STANDARD, [("appeal", "2025-10-09 10:00", why)], case)
@@ -334,9 +346,14 @@ FAULTS = {
         test_rework_counts_and_keeps_the_deadline,
     ),
     "appeals of all": (
-        "exempt",
-        lambda work: {"exempt": True},
-        test_an_appeal_exempts_an_overdue_case_once_and_hides_nothing,
+        "lodge_appeal",
+        lambda work: {"appeal": "lodged"},
+        test_an_appeal_exempts_an_overdue_case_once_after_two_reviews_and_hides_nothing,
+    ),
+    "appeals without a second review": (
+        "review_appeal",
+        lambda work: {"appeal": "reviewed", "exempt": True},
+        test_an_appeal_exempts_an_overdue_case_once_after_two_reviews_and_hides_nothing,
     ),
     "suspends the overdue": (
         "suspend",

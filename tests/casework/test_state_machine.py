@@ -48,9 +48,17 @@ ROADS = {
     "resume": (("dispatched",), None),
     "force_close": (OPEN[1:], "closed"),
     "appeal": (("closed",), None),
+    "review_appeal": (("closed",), None),
+    "grant_appeal": (("closed",), None),
+    "refuse_appeal": (("closed",), None),
     "relocate": (OPEN, None),
     "reassign": (OPEN[2:], None),
     "escalate": (("filed", "dispatched"), None),
+}
+REVIEWS = {
+    "review_appeal": (("lodged",), "reviewed"),
+    "grant_appeal": (("reviewed",), "granted"),
+    "refuse_appeal": (("lodged", "reviewed"), "refused"),
 }
 LIMIT = pd.Timedelta(hours=2)  # E0405: two urgent hours, day and night
 
@@ -62,7 +70,7 @@ class Model:
         self.stage, self.version, self.unit, self.cell = "reported", 1, None, "A1"
         self.due = self.paused = self.until = self.disposed = self.closed = None
         self.delays = self.suspensions = self.appeals = self.reworks = 0
-        self.exempt = False
+        self.exempt, self.appeal = False, ""
 
     def refuses(self, action, now, details):
         if self.stage not in ROADS[action][0]:
@@ -78,6 +86,8 @@ class Model:
         if action == "appeal":
             late = self.due is not None and (self.disposed or self.closed) > self.due
             return bool(self.appeals or not late)
+        if action in REVIEWS:
+            return self.appeal not in REVIEWS[action][0]
         return False
 
     def do(self, action, now, details):
@@ -98,7 +108,10 @@ class Model:
         elif action == "dispose":
             self.disposed = now
         elif action == "appeal":
-            self.appeals, self.exempt = 1, True
+            self.appeals, self.appeal = 1, "lodged"
+        elif action in REVIEWS:
+            self.appeal = REVIEWS[action][1]
+            self.exempt = self.appeal == "granted"
         self.unit = details.get("responsible_unit", self.unit)
         self.cell = details.get("cell_code", self.cell)
         self.stage = ROADS[action][1] or self.stage
