@@ -25,8 +25,14 @@ if TYPE_CHECKING:
     from .casework.limits import parse_limit as parse_limit
     from .casework.limits import parse_limits as parse_limits
     from .casework.machine import move_case as move_case
+    from .casework.open311 import open311_requests as open311_requests
+    from .casework.open311 import open311_services as open311_services
+    from .casework.open311 import write_open311 as write_open311
     from .casework.process import Process as Process
     from .casework.process import load_process as load_process
+    from .casework.sheet import Taken as Taken
+    from .casework.sheet import take_ledger_sheet as take_ledger_sheet
+    from .casework.sheet import write_ledger_sheet as write_ledger_sheet
     from .crs import suggest_crs as suggest_crs
     from .crs import to_datum as to_datum
     from .demo.city import City as City
@@ -189,6 +195,7 @@ _HOMES = {
     "Shortage": "staffing.answers",
     "Split": "division.splitting",
     "StreamResult": "location.stream",
+    "Taken": "casework.sheet",
     "WorkCalendar": "calendar",
     "WorkClock": "casework.clock",
     "assign": "staffing.posts",
@@ -240,6 +247,8 @@ _HOMES = {
     "move_case": "casework.machine",
     "number_cells": "division.codes",
     "on_duty": "staffing.duty",
+    "open311_requests": "casework.open311",
+    "open311_services": "casework.open311",
     "parse_limit": "casework.limits",
     "parse_limits": "casework.limits",
     "percent": "evaluation.rates",
@@ -267,11 +276,14 @@ _HOMES = {
     "suggest_category": "intake.categories",
     "suggest_crs": "crs",
     "suggest_datum": "intake.datums",
+    "take_ledger_sheet": "casework.sheet",
     "text_similarity": "intake.duplicates",
     "to_datum": "crs",
     "to_qgis": "plan.handwork",
     "write_city": "demo.city",
     "write_csv": "sheets",
+    "write_ledger_sheet": "casework.sheet",
+    "write_open311": "casework.open311",
     "write_xlsx": "sheets",
 }
 

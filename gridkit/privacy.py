@@ -23,6 +23,7 @@ __all__ = [
     "mask_name",
     "mask_people",
     "mask_phone",
+    "mask_text",
     "require_audience",
 ]
 
@@ -35,6 +36,8 @@ _WHOSE = ("", "person_", "backup_", "supervisor_", "handler_", "chief_")
 _MOBILE = re.compile(
     r"(?<!\d)(?:(?:\+|00)?86[-\s]*)?(1[3-9]\d)[-\s]*(?:\d{4}|\*{4})[-\s]*(\d{4})(?!\d)"
 )
+_NUMBER = re.compile(r"(?<![\d*])\d(?:[-\s]?\d){6,}(?![\d*])")
+_WIDE_DIGITS = {ord("０") + i: str(i) for i in range(10)}
 _LONG_NUMBER = re.compile(r"(?<=[\d*]{5})\d\d(?!\d)")
 _BETWEEN_PEOPLE = re.compile(r"([、，,;；/|\n]+)")
 
@@ -112,6 +115,37 @@ def _hide(text: str) -> str:
 def _is_written(character: str) -> bool:
     """Return whether a character says something: a letter, digit or symbol, not punctuation."""
     return unicodedata.category(character)[0] in "LMNS"
+
+
+def mask_text(values: Any) -> Any:
+    """Mask phone and other long numbers within a text, and leave its words.
+
+    Mobile numbers as in `mask_phone`; of other runs of seven digits and more, with blanks or
+    hyphens between them, the last two are kept.
+
+    Parameters
+    ----------
+    values : str, None or Series of them
+
+    Returns
+    -------
+    str, None or Series
+        Missing values stay missing.
+
+    Examples
+    --------
+    >>> from gridkit.privacy import mask_text
+    >>> mask_text("请回电13812341234或0535-6212345，3号楼")
+    '请回电138****1234或****-*****45，3号楼'
+    """
+    if isinstance(values, pd.Series):
+        return values.map(_text, na_action="ignore")
+    return None if pd.isna(values) else _text(values)
+
+
+def _text(value: Any) -> str:
+    masked = _MOBILE.sub(r"\1****\2", str(value).translate(_WIDE_DIGITS))
+    return _NUMBER.sub(lambda found: _hide(found[0]), masked)
 
 
 def mask_name(values: Any) -> Any:

@@ -245,6 +245,12 @@ REPORTS = Table(
         _text("status", "状态", "as written in the file"),
         Column("rework_n", "integer", "返工次数"),
         Column("voided", "flag", "作废", "the status says so"),
+        _text("handler_id", "处置人"),
+        _text("condition", "立案条件"),
+        _text("limit", "处置时限", "as written"),
+        Column("dispose_due_at", "time", "处置期限", "where the file has one"),
+        _text("measure", "整改措施"),
+        _text("result", "整改结果"),
     ),
 )
 

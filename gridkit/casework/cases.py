@@ -49,8 +49,9 @@ def file_cases(
 
     Nothing is dropped: duplicates, voided reports and those outside every cell are cases too.
     The stage is that of the last life-cycle time that is filled, ``void`` where `voided` is
-    true. Disposal is due at `filed_at` plus the category's limit, closing the stage limit
-    ``close`` later; a case that is not filed yet is not due.
+    true. Disposal is due when the report says so (``dispose_due_at``), else at `filed_at` plus
+    the category's limit; closing the stage limit ``close`` later; a case that is not filed yet
+    is not due.
 
     Parameters
     ----------
@@ -126,8 +127,11 @@ def file_cases(
         disposal = parse_limits(written)
         _warn_unread(disposal.unread)
         work = WorkClock() if clock is None else clock
-        frame["dispose_due_at"] = work.add(frame["filed_at"], disposal.limits)
-        frame["close_due_at"] = work.add(frame["dispose_due_at"], closing)
+        due = work.add(frame["filed_at"], disposal.limits)
+        if "dispose_due_at" in frame.columns:
+            due = frame["dispose_due_at"].fillna(due)
+        frame["dispose_due_at"] = due
+        frame["close_due_at"] = work.add(due, closing)
     order = [c.name for c in CASES.columns if c.name in frame.columns]
     return frame[order + [c for c in frame.columns if c not in order]]
 

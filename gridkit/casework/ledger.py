@@ -120,7 +120,7 @@ class Ledger:
         require_zone(tz)
         self.process: Process = load_process(process)
         self._clock = clock or WorkClock()
-        self._categories = load_categories() if categories is None else categories
+        self.categories = load_categories() if categories is None else categories
         self._limits = dict(load_stage_limits() if limits is None else limits)
         self._close_limit = parse_limit(self._limits["close"]) if "close" in self._limits else None
         self._actors = None if actors is None else frozenset(actors)
@@ -216,7 +216,7 @@ class Ledger:
         cases = file_cases(
             sound,
             cells=cells,
-            categories=self._categories,
+            categories=self.categories,
             clock=self._clock,
             limits=self._limits,
             at=at,

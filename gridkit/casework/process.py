@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FileError, OptionError, SchemaError, raise_all
+from ..errors import FileError, MoveError, OptionError, SchemaError, raise_all
 from ..files import read_standard
 from ..messages import Message, message
 from .limits import parse_limit
@@ -150,6 +150,24 @@ class Process:
     def allowed(self, stage: str) -> list[str]:
         """Return the codes of the actions that a stage allows, as the file lists them."""
         return [a.code for a in self.actions.values() if stage in a.sources]
+
+    def leading_to(self, stage: str, column: str) -> str:
+        """Return the action that takes a case from a stage to the one that sets a time.
+
+        Where the stage allows none, the first action that leads there from any other is
+        returned: `move_case` says what is wrong with it.
+
+        Raises
+        ------
+        MoveError
+            No action leads there.
+        """
+        there = [
+            a for a in self.actions.values() if a.target and self.stages[a.target].sets == column
+        ]
+        if not there:
+            raise MoveError(*message("casework.leads_nowhere", process=self.code, column=column))
+        return next((a.code for a in there if stage in a.sources), there[0].code)
 
 
 def load_process(source: str | Path = "standard") -> Process:

@@ -31,6 +31,7 @@ __all__ = [
     "numbers",
     "plain_text",
     "rename_columns",
+    "with_closing",
 ]
 
 FrameT = TypeVar("FrameT", bound=pd.DataFrame)
@@ -82,6 +83,27 @@ def choose_profile(headers: Iterable[str], asked: str) -> tuple[str, dict[str, s
         if _key(header) in there and column not in mapping.values():
             mapping[there[_key(header)]] = column
     return name, mapping
+
+
+def with_closing(frame: FrameT, profile: str) -> FrameT:
+    """Return reports with the closing time where a profile tells it by a status.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from gridkit.intake.columns import with_closing
+    >>> rows = pd.DataFrame({"status": ["Closed", "open"], "updated_datetime": ["3 May", "4 May"]})
+    >>> with_closing(rows, "open311")["closed_at"].tolist()
+    ['3 May', nan]
+    """
+    rule = _profiles().get(profile, {}).get("closed")
+    if rule is None or "closed_at" in frame.columns:
+        return frame
+    time = next((c for c in frame.columns if _key(c) == _key(rule["time"])), None)
+    if time is None or "status" not in frame.columns:
+        return frame
+    over = frame["status"].astype("str").str.strip().str.lower().isin(rule["status"])
+    return frame.assign(closed_at=frame[time].where(over))
 
 
 def match_columns(

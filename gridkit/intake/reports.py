@@ -16,7 +16,7 @@ from ..messages import message, require_lang
 from ..rules import load_categories
 from ..tables import QUARANTINED, REPORTS
 from .audit import Finding, findings_table, quarantined_table, unusable
-from .columns import blank, choose_profile, match_columns, rename_columns
+from .columns import blank, choose_profile, match_columns, rename_columns, with_closing
 from .coordinates import place
 from .fields import categorise, number_reports, text_findings, type_fields
 from .readers import MORE_FIELDS, open_table
@@ -188,7 +188,9 @@ def read_reports(
         raise SchemaError(*message("intake.no_rows", source=name))
     profile, mapping = _mapping(raw, profile, columns, name)
     headers = {column: header for header, column in mapping.items()}
-    frame = rename_columns(raw, mapping)
+    frame = with_closing(rename_columns(raw, mapping), profile)
+    if "closed_at" in frame.columns:
+        headers.setdefault("closed_at", "status")
     if swap_axes:
         frame = _swapped(frame)
     places = place(frame, headers=headers, source=name, datum=datum, district=district, crs=crs)

@@ -102,14 +102,11 @@ def test_filing_again_goes_on_where_it_stopped(ledger, monkeypatch):
     monkeypatch.setattr("gridkit.casework.filing.CHUNK", 7)
     table = reports(20)
 
-    class Stopped(Exception):
-        pass
-
-    def stop(done, rows):
+    def stop(done, _rows):
         if done == 14:
-            raise Stopped
+            raise InterruptedError
 
-    with pytest.raises(Stopped):
+    with pytest.raises(InterruptedError):
         ledger.file(table, progress=stop)
     told, prepared = [], []
     plain = ledger._cases_of

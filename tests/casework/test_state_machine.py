@@ -54,6 +54,7 @@ ROADS = {
     "relocate": (OPEN, None),
     "reassign": (OPEN[2:], None),
     "escalate": (("filed", "dispatched"), None),
+    "note": (OPEN, None),
 }
 REVIEWS = {
     "review_appeal": (("lodged",), "reviewed"),

@@ -142,7 +142,9 @@ def test_what_an_open311_server_gives(as_list, tmp_path):
     assert intake.reports["report_id"].tolist() == ["638344", "638349"]
     assert intake.reports["reported_at"].iloc[0] == pd.Timestamp("2026-04-14T10:37:38Z")
     assert intake.reports.to_crs(4326).geometry.y.round(4).tolist() == [43.0481, 43.05]
-    assert "closed_at" not in intake.reports or intake.reports["closed_at"].isna().all()
+    # GeoReport v2: of a closed request, the time of the last update is that of closing.
+    assert intake.reports["closed_at"].iloc[0] == pd.Timestamp("2026-04-15T10:37:38Z")
+    assert intake.reports["closed_at"].isna().tolist() == [False, True]
 
 
 def test_a_shape_may_have_a_property_called_requests(tmp_path):
