@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from .calendar import WorkCalendar as WorkCalendar
     from .casework.cases import file_cases as file_cases
     from .casework.clock import WorkClock as WorkClock
+    from .casework.escalation import EscalationStep as EscalationStep
+    from .casework.escalation import escalations as escalations
+    from .casework.escalation import load_escalation as load_escalation
     from .casework.filing import Filed as Filed
+    from .casework.hindsight import then_and_now as then_and_now
     from .casework.ledger import Ledger as Ledger
     from .casework.limits import Limit as Limit
     from .casework.limits import ParsedLimits as ParsedLimits
@@ -165,6 +169,7 @@ _HOMES = {
     "DuplicateIndex": "intake.duplicates",
     "Edit": "division.changes",
     "Edition": "location.editions",
+    "EscalationStep": "casework.escalation",
     "FileError": "errors",
     "Filed": "casework.filing",
     "Gazetteer": "intake.gazetteer",
@@ -216,6 +221,7 @@ _HOMES = {
     "divide": "division.drafting",
     "duty_text": "staffing.duty_words",
     "edit_cells": "publishing.editor",
+    "escalations": "casework.escalation",
     "explain": "location.reasons",
     "explain_post": "staffing.answers",
     "explain_shortage": "staffing.answers",
@@ -234,6 +240,7 @@ _HOMES = {
     "indicators": "evaluation.rates",
     "load_barriers": "rules",
     "load_categories": "rules",
+    "load_escalation": "casework.escalation",
     "load_process": "casework.process",
     "load_responsibility": "rules",
     "load_roles": "rules",
@@ -278,6 +285,7 @@ _HOMES = {
     "suggest_datum": "intake.datums",
     "take_ledger_sheet": "casework.sheet",
     "text_similarity": "intake.duplicates",
+    "then_and_now": "casework.hindsight",
     "to_datum": "crs",
     "to_qgis": "plan.handwork",
     "write_city": "demo.city",

@@ -132,7 +132,7 @@ class Process:
     >>> import gridkit as gk
     >>> process = gk.load_process("standard")
     >>> process.allowed("disposed")
-    ['verify_fix', 'close', 'rework', 'force_close', 'relocate', 'reassign']
+    ['verify_fix', 'close', 'rework', 'force_close', 'relocate', 'reassign', 'note']
     """
 
     code: str
