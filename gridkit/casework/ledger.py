@@ -19,7 +19,7 @@ from .encoding import as_json, encoded, fold, frame_of, text_of_time
 from .filing import LIFE, file_reports
 from .limits import parse_limit, parse_limits
 from .machine import move_case
-from .process import load_process
+from .process import PROFILES, load_process
 from .store import COLUMNS, KINDS, MOVE_COLUMNS, Store, now_text
 from .verifying import verified
 
@@ -51,8 +51,8 @@ class Ledger:
         Made when there is none and `crs` is given.
     crs : anything pyproj understands, optional
         Of the points, in metres: that of the cells. Needed for a new ledger only.
-    process : str or path
-        As in `load_process`; a ledger keeps that of its making.
+    process : str or path, optional
+        As in `load_process`; a ledger keeps that of its making, ``standard`` by default.
     clock : WorkClock, optional
     categories : mapping of code → Category, optional
     limits : mapping of stage → limit as written, optional
@@ -67,7 +67,8 @@ class Ledger:
     FileError
         The file cannot be opened or written, is no ledger, or of a newer version.
     OptionError
-        Another process than that of the ledger, an unknown zone.
+        Another process than that of the ledger, or a city's own that is not given; an unknown
+        zone.
 
     Warns
     -----
@@ -108,7 +109,7 @@ class Ledger:
         path: str | Path,
         *,
         crs: Any = None,
-        process: str | Path = "standard",
+        process: str | Path | None = None,
         clock: WorkClock | None = None,
         categories: Mapping[str, Category] | None = None,
         limits: Mapping[str, str] | None = None,
@@ -118,7 +119,7 @@ class Ledger:
         import pyproj
 
         require_zone(tz)
-        self.process: Process = load_process(process)
+        wanted = None if process is None else load_process(process)
         self._clock = clock or WorkClock()
         self.categories = load_categories() if categories is None else categories
         self._limits = dict(load_stage_limits() if limits is None else limits)
@@ -126,16 +127,19 @@ class Ledger:
         self._actors = None if actors is None else frozenset(actors)
         self._tz = tz
         system = None if crs is None else pyproj.CRS(crs)
-        self._store = Store(path, system, process=self.process.code)
+        self._store = Store(path, system, process="standard" if wanted is None else wanted.code)
         if system is not None and self._store.crs != system:
             self._store.close()
             have, given = self._store.crs.name, system.name
             raise OptionError(*message("casework.other_crs", have=have, given=given))
         kept = self._store.facts["process"]
-        if kept != self.process.code:
+        if wanted is None and kept in PROFILES:
+            wanted = load_process(kept)
+        if wanted is None or wanted.code != kept:
             self._store.close()
-            what = {"path": path, "have": kept, "given": self.process.code}
+            what = {"path": path, "have": kept, "given": "–" if wanted is None else wanted.code}
             raise OptionError(*message("casework.other_process", **what))
+        self.process: Process = wanted
 
     def __enter__(self) -> Self:
         return self

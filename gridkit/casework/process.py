@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from ..errors import Lang
 
-__all__ = ["COUNTED", "DETAILS", "EFFECTS", "Action", "Process", "Stage", "load_process"]
+__all__ = [
+    "COUNTED",
+    "DETAILS",
+    "EFFECTS",
+    "PROFILES",
+    "Action",
+    "Process",
+    "Stage",
+    "load_process",
+]
 
 DETAILS = (
     "responsible_unit",
@@ -57,7 +66,7 @@ EFFECTS = (
 )
 """What an action may do besides changing the stage (`gridkit.casework.machine`)."""
 
-_PROFILES = ("standard", "ejina")
+PROFILES = ("standard", "ejina")
 _TIMES = ("reported_at", "accepted_at", "filed_at", "dispatched_at", "disposed_at", "closed_at")
 
 
@@ -191,7 +200,7 @@ def load_process(source: str | Path = "standard") -> Process:
     >>> [stage.zh for stage in gk.load_process("ejina").stages.values() if stage.sets]
     ['巡查', '反馈', '协调', '处置', '督查办结']
     """
-    known = isinstance(source, str) and source in _PROFILES
+    known = isinstance(source, str) and source in PROFILES
     text, name = read_standard(None if known else source, f"process_{source}.toml")
     try:
         data = tomllib.loads(text)

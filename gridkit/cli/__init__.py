@@ -1,4 +1,4 @@
-"""The command line: ``gridkit demo``, ``run``, ``check``, ``intake`` and ``locate``."""
+"""The command line: ``gridkit demo``, ``run``, ``check``, ``intake``, ``locate``, ``ledger``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import GridkitError, GridkitWarning, Lang
-from .files import atomic_path
-from .messages import say
+from ..errors import GridkitError, GridkitWarning, Lang
+from ..files import atomic_path
+from ..messages import say
+from . import ledger
+from .options import add_cell_columns, add_map_datum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands.add_parser("check", help="check a file of cells · 检查网格文件"))
     _add_intake(commands.add_parser("intake", help="audit a file of reports · 核查上报数据"))
     _add_locate(commands.add_parser("locate", help="points by the million · 海量点位落格"))
+    ledger.add_to(commands.add_parser("ledger", help="the ledger of cases · 案卷台账"))
     return parser
 
 
@@ -112,10 +115,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--district", help="boundary and layers · 边界及各图层")
     parser.add_argument("--streets", help="street centre lines · 道路中心线")
     parser.add_argument("--cells", help="cells as given · 已有网格")
-    _add_cell_columns(parser)
+    add_cell_columns(parser)
     parser.add_argument("--reports", help="reported problems · 上报问题")
     parser.add_argument("--datum", help="of the reports · 上报坐标系: wgs84, cgcs2000, gcj02, bd09")
-    _add_map_datum(parser)
+    add_map_datum(parser)
     parser.add_argument("--roster", help="people · 人员名册")
     parser.add_argument("--per-cell", type=float, default=300.0, help="households · 每格户数")
     parser.add_argument("--into", type=int, help="number of cells · 网格数")
@@ -128,7 +131,7 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="file of cells · 网格文件")
     parser.add_argument("--layer", help="layer of the file · 图层")
     parser.add_argument("--cell-code", help="column with the cells' code · 网格编码列")
-    _add_map_datum(parser)
+    add_map_datum(parser)
     parser.add_argument("--district", help="district to check against · 所属区")
 
 
@@ -137,7 +140,7 @@ def _add_intake(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="reported problems · 上报数据文件")
     parser.add_argument("--district", help="boundary and layers · 边界及各图层")
     parser.add_argument("--datum", help="of the reports · 坐标系: wgs84, cgcs2000, gcj02, bd09")
-    _add_map_datum(parser)
+    add_map_datum(parser)
     parser.add_argument("--profile", default="auto", help="kind of file · 文件类型")
     parser.add_argument("--layer", help="layer or sheet · 图层或工作表")
     parser.add_argument("--encoding", help="of a text file · 文本编码")
@@ -153,8 +156,8 @@ def _add_locate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="SRC", help="points, Parquet · 点位文件")
     parser.add_argument("target", metavar="DST", help="answers, Parquet · 结果文件")
     parser.add_argument("--cells", required=True, help="cells as given · 已有网格")
-    _add_cell_columns(parser)
-    _add_map_datum(parser)
+    add_cell_columns(parser)
+    add_map_datum(parser)
     parser.add_argument("--x", help="column with x or longitude · x 或经度列")
     parser.add_argument("--y", help="column with y or latitude · y 或纬度列")
     parser.add_argument("--id", default="report_id", help="column with the number · 编号列")
@@ -164,20 +167,9 @@ def _add_locate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--restart", action="store_true", help="not resuming · 从头开始")
 
 
-def _add_cell_columns(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--cell-code", help="column with the cells' code · 网格编码列")
-    parser.add_argument(
-        "--merge-parts", action="store_true", help="rows with one code are one cell · 合并同码图形"
-    )
-
-
-def _add_map_datum(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--map-datum", help="of the map files, whatever they say · 地图文件坐标系")
-
-
 def _demo(args: argparse.Namespace) -> int:
-    from .demo.city import make_city, write_city
-    from .road import Inputs, travel
+    from ..demo.city import make_city, write_city
+    from ..road import Inputs, travel
 
     city_folder = Path(args.out) / "city"
     print(say("cli.demo_city", args.lang, size=args.size), file=sys.stderr, flush=True)
@@ -195,7 +187,7 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from .road import Inputs, travel
+    from ..road import Inputs, travel
 
     inputs = Inputs(
         district=args.district,
@@ -218,8 +210,8 @@ def _run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     import pandas as pd
 
-    from .division.checks import check_cells
-    from .intake.district import read_cells, read_district
+    from ..division.checks import check_cells
+    from ..intake.district import read_cells, read_district
 
     datum = args.map_datum
     district = None if args.district is None else read_district(args.district, datum=datum)
@@ -235,12 +227,12 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _intake(args: argparse.Namespace) -> int:
-    from .intake.district import read_district
-    from .intake.reports import read_reports
-    from .publishing.audit_maps import audit_map
-    from .publishing.offline import save_map
-    from .sheets import write_xlsx
-    from .tables import FINDINGS, QUARANTINED, REPORTS
+    from ..intake.district import read_district
+    from ..intake.reports import read_reports
+    from ..publishing.audit_maps import audit_map
+    from ..publishing.offline import save_map
+    from ..sheets import write_xlsx
+    from ..tables import FINDINGS, QUARANTINED, REPORTS
 
     def stage(key: str) -> None:
         print(say(key, args.lang), file=sys.stderr, flush=True)
@@ -280,8 +272,8 @@ def _intake(args: argparse.Namespace) -> int:
 
 
 def _locate(args: argparse.Namespace) -> int:
-    from .intake.district import read_cells
-    from .location.stream import locate_stream
+    from ..intake.district import read_cells
+    from ..location.stream import locate_stream
 
     cells = read_cells(
         args.cells, code=args.cell_code, merge_parts=args.merge_parts, datum=args.map_datum
