@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from .evaluation.periods import Period as Period
     from .evaluation.rates import indicators as indicators
     from .evaluation.rates import percent as percent
+    from .evaluation.tallies import tally as tally
     from .intake.categories import read_categories as read_categories
     from .intake.categories import suggest_category as suggest_category
     from .intake.datums import DatumAdvice as DatumAdvice
@@ -284,6 +285,7 @@ _HOMES = {
     "suggest_crs": "crs",
     "suggest_datum": "intake.datums",
     "take_ledger_sheet": "casework.sheet",
+    "tally": "evaluation.tallies",
     "text_similarity": "intake.duplicates",
     "then_and_now": "casework.hindsight",
     "to_datum": "crs",
