@@ -1,6 +1,6 @@
-"""The ledger survives: killed writers, contending writers beside a reader, flipped bytes.
+"""The ledger survives: killed writers, power losses, contending writers, flipped bytes.
 
-python benchmarks/prove_ledger.py [--kills 200] [--moves 100000] [--flips 2000]
+python benchmarks/prove_ledger.py [--kills 200] [--moves 100000] [--losses 3000] [--flips 2000]
 """
 
 from __future__ import annotations
@@ -111,15 +111,27 @@ def flips(n: int, folder: Path) -> None:
     print(f"{n:,} flipped bits: {found:,} found, {same:,} in room that holds nothing; 0 unnoticed")
 
 
+def losses(n: int, folder: Path) -> None:
+    """Lose the power within moves and checkpoints."""
+    survived = 0
+    for seed, k in enumerate(range(0, n, 300)):
+        own = folder / f"power{seed}"
+        own.mkdir()
+        survived += crash.lose_power(own, seed, min(300, n - k))
+    print(f"{n:,} power losses (simulated): 0 acknowledged moves lost, {survived:,} under way kept")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--moves", type=int, default=100_000)
+    parser.add_argument("--losses", type=int, default=3_000)
     parser.add_argument("--flips", type=int, default=2_000)
     args = parser.parse_args()
     folder = Path(tempfile.mkdtemp())
     try:
         flips(args.flips, folder)
+        losses(args.losses, folder)
         contest(args.moves, folder)
         kills(args.kills, folder)
     finally:

@@ -38,6 +38,11 @@ def test_killed_writers_lose_nothing_and_double_nothing(tmp_path):
     assert len(acknowledged) > 20
 
 
+def test_a_power_loss_takes_nothing_that_was_acknowledged(tmp_path):
+    survived = crash.lose_power(tmp_path, 0, 60)
+    assert 0 < survived < 60  # both ends were met: moves that got through, and such that did not
+
+
 def test_two_writers_and_a_reader(tmp_path):
     path, moves, cases = tmp_path / "c.gpkg", 150, 5
     with gk.Ledger(path, crs=crash.CRS) as ledger:

@@ -3,8 +3,11 @@
 import importlib.util
 import itertools
 import json
+import os
 import shutil
 import sqlite3
+import sys
+import tempfile
 from pathlib import Path
 
 import geopandas as gpd
@@ -596,3 +599,46 @@ def test_numbers_and_digests_are_unique(ledger):
     moves = ledger.moves()
     assert moves["seq"].tolist() == list(range(1, 31))
     assert moves["digest"].is_unique
+
+
+def _as_nobody(work):
+    """Return what some work says when it is done by a user without rights (a child process)."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        said = "done"
+        try:
+            if os.getuid() == 0:
+                os.setuid(65534)
+            work()
+        except FileError as error:
+            said = str(error)
+        except BaseException as error:  # noqa: BLE001 - the parent judges
+            said = repr(error)
+        os.write(write, said.encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        said = pipe.read().decode()
+    os.waitpid(child, 0)
+    return said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_a_read_only_folder_is_said_and_nothing_is_left_there(written):
+    folder = Path(tempfile.mkdtemp())
+    shutil.copy(written[0], folder / "cases.gpkg")
+    (folder / "cases.gpkg").chmod(0o444)
+    folder.chmod(0o555)
+    before = sorted(p.name for p in folder.iterdir())
+    try:
+        new = _as_nobody(lambda: gk.Ledger(folder / "new.gpkg", crs=CRS))
+        old = _as_nobody(lambda: gk.Ledger(folder / "cases.gpkg"))
+        assert "cannot be opened" in new
+        assert "new.gpkg" in new
+        assert "cannot be opened" in old
+        assert "rights" in old
+        assert sorted(p.name for p in folder.iterdir()) == before
+    finally:
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
