@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from .errors import MoveError as MoveError
     from .errors import OptionError as OptionError
     from .errors import SchemaError as SchemaError
+    from .evaluation.audits import audit_table as audit_table
     from .evaluation.heat import Density as Density
     from .evaluation.heat import density as density
     from .evaluation.periods import Period as Period
@@ -206,6 +207,7 @@ _HOMES = {
     "WorkClock": "casework.clock",
     "assign": "staffing.posts",
     "audit_map": "publishing.audit_maps",
+    "audit_table": "evaluation.audits",
     "bulletin": "publishing.bulletins",
     "cell_map": "publishing.maps",
     "cells_at": "division.lineage",

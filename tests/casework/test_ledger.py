@@ -320,7 +320,22 @@ def test_ejinas_process_in_a_ledger(tmp_path):
         assert ledger.cases()["stage"].tolist() == ["coordination"]
         sound(ledger)
     with pytest.raises(OptionError, match="ejina"):
+        gk.Ledger(path, process="standard")
+    with gk.Ledger(path) as ledger:
+        assert ledger.process.code == "ejina"
+
+
+def test_a_citys_own_process_is_asked_for_when_its_ledger_is_opened(tmp_path):
+    own = tmp_path / "own.toml"
+    text = (Path(gk.__file__).parent / "standards" / "process_ejina.toml").read_text("utf-8")
+    own.write_text(text.replace('code = "ejina"', 'code = "town"'), "utf-8")
+    path = tmp_path / "c.gpkg"
+    with gk.Ledger(path, crs=CRS, process=own) as ledger:
+        ledger.file(reports(1))
+    with pytest.raises(OptionError, match="with the file of that process"):
         gk.Ledger(path)
+    with gk.Ledger(path, process=own) as ledger:
+        assert ledger.cases()["stage"].tolist() == ["patrol"]
 
 
 def test_gdal_reads_it_as_layers_and_cannot_change_it(ledger):
