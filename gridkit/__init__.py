@@ -76,6 +76,8 @@ if TYPE_CHECKING:
     from .errors import OptionError as OptionError
     from .errors import SchemaError as SchemaError
     from .evaluation.audits import audit_table as audit_table
+    from .evaluation.definitions import Definitions as Definitions
+    from .evaluation.definitions import load_indicators as load_indicators
     from .evaluation.heat import Density as Density
     from .evaluation.heat import density as density
     from .evaluation.periods import Period as Period
@@ -166,6 +168,7 @@ _HOMES = {
     "CodeScheme": "division.schemes",
     "ConflictError": "errors",
     "DatumAdvice": "intake.datums",
+    "Definitions": "evaluation.definitions",
     "Density": "evaluation.heat",
     "District": "intake.district",
     "DuplicateIndex": "intake.duplicates",
@@ -244,6 +247,7 @@ _HOMES = {
     "load_barriers": "rules",
     "load_categories": "rules",
     "load_escalation": "casework.escalation",
+    "load_indicators": "evaluation.definitions",
     "load_process": "casework.process",
     "load_responsibility": "rules",
     "load_roles": "rules",

@@ -42,10 +42,13 @@ DETAILS = (
     "duplicate_of",
     "measure",
     "result",
+    "missed",
+    "self_handled",
+    "public",
 )
 """What a move may say besides time, actor and reason. The first receiver is not among them."""
 
-COUNTED = ("delay", "suspend", "appeal")
+COUNTED = ("delay", "suspend", "appeal", "return")
 """Actions whose number a case keeps, so that a process may limit it."""
 
 EFFECTS = (

@@ -8,9 +8,8 @@ week, not what was filed in it.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,7 @@ from ..crs import area_m2
 from ..errors import GridkitWarning, OptionError, SchemaError
 from ..messages import message, say
 from ..tables import CASES, CELLS, is_true
+from .definitions import Count, Definitions, Indicator, did_you_mean, load_indicators
 from .periods import Period
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     Rows = NDArray[np.bool_]
 
 __all__ = [
-    "Count",
-    "Indicator",
+    "COUNTS",
+    "INDICATORS",
     "as_of",
     "cell_counts",
     "counted",
@@ -45,136 +45,24 @@ __all__ = [
     "percent",
 ]
 
+NEVER = np.iinfo(np.int64).max
 NO_SUBJECT = "-"
 WHOLE = "all"
 TIMES = ("reported_at", "accepted_at", "filed_at", "dispatched_at", "disposed_at", "closed_at")
 
 
-@dataclass(frozen=True)
-class Count:
-    """Which cases an indicator counts.
-
-    Attributes
-    ----------
-    name : str
-    when : str
-        Column whose time must lie in the period, and not after the time of counting.
-    done : str
-        Column whose time must be filled and not after the time of counting; empty: any.
-    on_time : bool
-        `done` must not be after `when`.
-    flag : str
-        Column that must be true or above zero; empty: any.
-    leaves_out : tuple of str
-        Flags whose cases do not count.
-    stock : bool
-        Counts what stands open at the time of counting, whenever it fell due: `done` and the
-        closing must still be to come.
-    """
-
-    name: str
-    when: str
-    done: str = ""
-    on_time: bool = False
-    flag: str = ""
-    leaves_out: tuple[str, ...] = ("voided",)
-    stock: bool = False
-
-
-_OUT = ("voided", "suspended", "exempt")
-
-COUNTS: tuple[Count, ...] = (
-    Count("reported", "reported_at", leaves_out=()),
-    Count("accepted", "accepted_at", leaves_out=()),
-    Count("filed", "filed_at"),
-    Count("dispatched", "dispatched_at"),
-    Count("should_dispose", "dispose_due_at", leaves_out=_OUT),
-    Count("disposed", "dispose_due_at", "disposed_at", leaves_out=_OUT),
-    Count("disposed_on_time", "dispose_due_at", "disposed_at", True, leaves_out=_OUT),
-    Count("should_close", "close_due_at", leaves_out=_OUT),
-    Count("closed", "close_due_at", "closed_at", leaves_out=_OUT),
-    Count("closed_on_time", "close_due_at", "closed_at", True, leaves_out=_OUT),
-    Count(
-        "overdue_open",
-        "dispose_due_at",
-        "disposed_at",
-        leaves_out=("voided", "suspended"),
-        stock=True,
-    ),
-    Count("rework", "close_due_at", flag="rework_n", leaves_out=_OUT),
-    Count("voided", "reported_at", flag="voided", leaves_out=()),
-)
-
-
-@dataclass(frozen=True)
-class Indicator:
-    """A number that a bulletin prints: a count, or the ratio of two.
-
-    Attributes
-    ----------
-    name, zh, en : str
-    numerator : str
-        Name of a count.
-    denominator : str
-        Name of a count; empty where the indicator is the count itself.
-    unit : {"cases", "share"}
-    """
-
-    name: str
-    zh: str
-    en: str
-    numerator: str
-    denominator: str = ""
-    unit: Literal["cases", "share"] = "cases"
-
-    def label(self, lang: Lang = "zh") -> str:
-        """Return the indicator's name in one language."""
-        return self.zh if lang == "zh" else self.en
-
-
-INDICATORS: tuple[Indicator, ...] = (
-    Indicator("reported", "上报数", "Reported", "reported"),
-    Indicator("accepted", "受理数", "Accepted", "accepted"),
-    Indicator("filed", "立案数", "Filed", "filed"),
-    Indicator("dispatched", "派遣数", "Dispatched", "dispatched"),
-    Indicator("should_dispose", "应处置数", "Due for disposal", "should_dispose"),
-    Indicator("disposed", "处置数", "Disposed", "disposed"),
-    Indicator("disposed_on_time", "按期处置数", "Disposed on time", "disposed_on_time"),
-    Indicator("should_close", "应结案数", "Due for closing", "should_close"),
-    Indicator("closed", "结案数", "Closed", "closed"),
-    Indicator("closed_on_time", "按期结案数", "Closed on time", "closed_on_time"),
-    Indicator("overdue_open", "超期未处置数", "Overdue and open", "overdue_open"),
-    Indicator("rework", "返工数", "Reworked", "rework"),
-    Indicator("voided", "作废数", "Voided", "voided"),
-    Indicator("filing_rate", "立案率", "Filing rate", "filed", "accepted", "share"),
-    Indicator("dispatch_rate", "派遣率", "Dispatch rate", "dispatched", "filed", "share"),
-    Indicator("closing_rate", "结案率", "Closing rate", "closed", "should_close", "share"),
-    Indicator(
-        "on_time_closing_rate",
-        "按期结案率",
-        "On-time closing rate",
-        "closed_on_time",
-        "should_close",
-        "share",
-    ),
-    Indicator(
-        "on_time_disposal_rate",
-        "按期处置率",
-        "On-time disposal rate",
-        "disposed_on_time",
-        "should_dispose",
-        "share",
-    ),
-    Indicator("rework_rate", "返工率", "Rework rate", "rework", "should_close", "share"),
-)
+COUNTS = load_indicators().counts
+INDICATORS = tuple(i for i in load_indicators().indicators if i.basic)
+"""What every bulletin prints."""
 
 
 def indicators(
     cases: pd.DataFrame,
     *,
     by: str | Sequence[str | None] | None,
-    period: Period | str | None = None,
+    period: Period | str | Sequence[Period | str] | None = None,
     at: datetime | None = None,
+    definitions: Definitions | None = None,
 ) -> pd.DataFrame:
     """Count cases and work out rates for each subject.
 
@@ -194,18 +82,20 @@ def indicators(
     by : str, None, or list of these
         Columns whose values are the subjects, each column on its own; None is the whole. Cases
         with no value there come under ``"-"``.
-    period : Period or str, optional
+    period : Period or str, or several of them, optional
         A string is read by `Period.parse`. The default is all time up to `at`.
     at : datetime, optional
-        Time of counting: what comes later has not happened. The default is the period's end, or
+        Time of counting: what comes later has not happened. The default is each period's end, or
         the last event in the table.
+    definitions : Definitions, optional
+        What is counted; `load_indicators` by default.
 
     Returns
     -------
     DataFrame
-        Satisfies the scores schema: for each subject and indicator `numerator`, `denominator`
-        (whole numbers, empty for counts) and `value`, a count or a share 0–1; empty where the
-        denominator is 0 or a column is lacking.
+        Satisfies the scores schema: for each period, subject and indicator `numerator` and
+        `denominator` (whole numbers, empty for counts) and `value`, a count or a share 0–1; empty
+        where the denominator is 0 or a column is lacking.
 
     Raises
     ------
@@ -251,13 +141,28 @@ def indicators(
                 found=", ".join(map(str, cases.columns)),
             )
         )
-    span = Period.parse(period) if isinstance(period, str) else period
-    rows = {c.name: counted(cases, c.name, period=span, at=at) for c in COUNTS}
-    name = WHOLE if span is None else span.name
-    parts = [
-        _scores(*_subjects(cases, column), column or WHOLE, name, rows) for column in groupings
-    ]
-    return pd.concat(parts, ignore_index=True)
+    spans = _spans(period)
+    known = load_indicators() if definitions is None else definitions
+    columns = Columns(cases)
+    subjects = [_subjects(cases, column) for column in groupings]
+    parts = []
+    for span in spans:
+        moment = as_of(cases, span, at)
+        rows = {c.name: _rows(columns, c, span, moment) for c in known.counts}
+        name = WHOLE if span is None else span.name
+        for column, (codes, found) in zip(groupings, subjects, strict=True):
+            parts.append(_scores(codes, found, column or WHOLE, name, rows, known.indicators))
+    return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+
+
+def _spans(period: Period | str | Sequence[Period | str] | None) -> list[Period | None]:
+    if period is None or isinstance(period, str | Period):
+        listed: list[Period | str | None] = [period]
+    else:
+        listed = list(period)
+    if not listed:
+        raise OptionError(*message("evaluation.no_period"))
+    return [Period.parse(p) if isinstance(p, str) else p for p in listed]
 
 
 def counted(
@@ -298,9 +203,8 @@ def counted(
     """
     found = [count for count in COUNTS if count.name == name]
     if not found:
-        choices = ", ".join(count.name for count in COUNTS)
-        raise OptionError(*message("options.unknown", name="name", value=name, choices=choices))
-    return _rows(cases, found[0], period, as_of(cases, period, at))
+        raise OptionError(*did_you_mean("count", name, [count.name for count in COUNTS]))
+    return _rows(Columns(cases), found[0], period, as_of(cases, period, at))
 
 
 def latest(cases: pd.DataFrame) -> pd.Timestamp | None:
@@ -316,36 +220,72 @@ def as_of(cases: pd.DataFrame, period: Period | None, at: datetime | None) -> pd
     return require_instant(at)
 
 
+class Columns:
+    """The columns of cases as counting wants them, each made once: times as whole numbers.
+
+    Parameters
+    ----------
+    cases : DataFrame
+    """
+
+    def __init__(self, cases: pd.DataFrame) -> None:
+        self._cases = cases
+        self._made: dict[str, Any] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._cases.columns
+
+    def times(self, name: str) -> NDArray[np.int64]:
+        """Return a column of times in microseconds UTC; empty ones lie after all others."""
+        if name not in self._made:
+            times = self._cases[name]
+            micros = np.full(len(times), NEVER)
+            there = times.notna().to_numpy()
+            if there.any():
+                plain = times.dt.tz_convert("UTC").dt.tz_localize(None).dt.as_unit("us")
+                micros[there] = plain.to_numpy().view(np.int64)[there]
+            self._made[name] = micros
+        made: NDArray[np.int64] = self._made[name]
+        return made
+
+    def flag(self, name: str) -> Rows:
+        """Return where a flag is true or a number above zero."""
+        key = f"{name}?"
+        if key not in self._made:
+            self._made[key] = is_true(self._cases[name])
+        made: Rows = self._made[key]
+        return made
+
+
+def _micros(moment: datetime) -> int:
+    plain = pd.Timestamp(moment).tz_convert("UTC").tz_localize(None)
+    return int(plain.to_datetime64().astype("datetime64[us]").astype(np.int64))
+
+
 def _rows(
-    cases: pd.DataFrame, count: Count, period: Period | None, at: pd.Timestamp | None
+    columns: Columns, count: Count, period: Period | None, at: pd.Timestamp | None
 ) -> Rows | None:
     """Return which cases count, or None when a column is lacking."""
     needed = [c for c in (count.when, count.done, count.flag) if c]
-    if at is None or any(c not in cases.columns for c in needed):
+    if at is None or any(c not in columns for c in needed):
         return None
-    when = _times(cases, count.when)
-    rows = np.asarray(when < at if count.stock else when <= at)
+    now, when = _micros(at), columns.times(count.when)
+    rows = when < now if count.stock else when <= now
     if period is not None and not count.stock:
-        rows = rows & np.asarray((when >= period.start) & (when < period.end))
+        rows &= (when >= _micros(period.start)) & (when < _micros(period.end))
     if count.done:
-        done = _times(cases, count.done)
-        rows = rows & (np.asarray(done <= at) != count.stock)
+        done = columns.times(count.done)
+        rows &= (done > now) if count.stock else (done <= now)
         if count.on_time:
-            rows = rows & np.asarray(done <= when)
-    if count.stock and "closed_at" in cases.columns:
-        rows = rows & ~np.asarray(_times(cases, "closed_at") <= at)
+            rows &= done <= when
+    if count.stock and "closed_at" in columns:
+        rows &= columns.times("closed_at") > now
     if count.flag:
-        rows = rows & is_true(cases[count.flag])
+        rows &= columns.flag(count.flag)
     for flag in count.leaves_out:
-        if flag in cases.columns:
-            rows = rows & ~is_true(cases[flag])
+        if flag in columns:
+            rows &= ~columns.flag(flag)
     return rows
-
-
-def _times(cases: pd.DataFrame, column: str) -> pd.Series[Any]:
-    """Return a column of times; one that is empty throughout may have any type."""
-    times = cases[column]
-    return pd.to_datetime(times, utc=True) if times.isna().all() else times
 
 
 def _subjects(cases: pd.DataFrame, column: str | None) -> tuple[NDArray[np.intp], list[str]]:
@@ -366,32 +306,42 @@ def _scores(
     kind: str,
     period: str,
     rows: dict[str, Rows | None],
+    indicators: tuple[Indicator, ...],
 ) -> pd.DataFrame:
     """Return the long table of one grouping: subject by subject, indicators in their order."""
-    n = len(subjects)
+    n, m = len(subjects), len(indicators)
     counts = {
-        name: np.full(n, np.nan) if mask is None else np.bincount(codes[mask], minlength=n)
+        name: None if mask is None else np.bincount(codes[mask], minlength=n)
         for name, mask in rows.items()
     }
-    shape = (n, len(INDICATORS))
-    numerator, denominator, value = (np.full(shape, np.nan) for _ in range(3))
-    for j, indicator in enumerate(INDICATORS):
-        numerator[:, j] = value[:, j] = counts[indicator.numerator]
-        if indicator.denominator:
-            below = denominator[:, j] = counts[indicator.denominator]
-            value[:, j] = numerator[:, j] / np.where(below > 0, below, np.nan)
-    table = pd.DataFrame(
+    above, below = np.zeros((n, m), np.int64), np.zeros((n, m), np.int64)
+    known, ratio = np.zeros((n, m), bool), np.zeros((n, m), bool)
+    for j, indicator in enumerate(indicators):
+        top, bottom = counts[indicator.numerator], counts.get(indicator.denominator)
+        known[:, j] = top is not None
+        above[:, j] = 0 if top is None else top
+        ratio[:, j] = bottom is not None
+        below[:, j] = 0 if bottom is None else bottom
+    counted = np.array([not i.denominator for i in indicators])[None, :]
+    value = np.where(counted & known, above, np.nan)
+    fits = known & ratio & (below > 0)
+    value[fits] = above[fits] / below[fits]
+    names = pd.array([i.name for i in indicators], dtype="str")
+    return pd.DataFrame(
         {
-            "subject_kind": kind,
-            "subject": np.repeat(np.array(subjects, dtype=object), len(INDICATORS)),
-            "period": period,
-            "indicator": [i.name for i in INDICATORS] * n,
-            "numerator": pd.array(numerator.ravel()).astype("Int64"),
-            "denominator": pd.array(denominator.ravel()).astype("Int64"),
+            "subject_kind": _repeated(kind, n * m),
+            "subject": pd.array(subjects, dtype="str").take(np.repeat(np.arange(n), m)),
+            "period": _repeated(period, n * m),
+            "indicator": names.take(np.tile(np.arange(m), n)),
+            "numerator": pd.arrays.IntegerArray(above.ravel(), ~known.ravel()),
+            "denominator": pd.arrays.IntegerArray(below.ravel(), ~ratio.ravel()),
             "value": value.ravel(),
         }
     )
-    return table.astype(dict.fromkeys(("subject_kind", "subject", "period", "indicator"), "str"))
+
+
+def _repeated(text: str, n: int) -> Any:
+    return pd.array([text], dtype="str").take(np.zeros(n, np.intp))
 
 
 def half_up(numerator: int, denominator: int, places: int = 2) -> Decimal | None:

@@ -264,7 +264,7 @@ def figures_of(scores: pd.DataFrame | None, codes: list[str], lang: Lang) -> dic
         rows = own[own["indicator"] == indicator.name].set_index("subject").reindex(codes)
         if indicator.name not in FIRST_SHOWN or rows["value"].isna().all():
             continue
-        if indicator.unit == "share":
+        if indicator.denominator:
             pairs = zip(rows["numerator"], rows["denominator"], strict=True)
             figures[indicator.label(lang)] = [percent(a, b, 1, lang=lang) for a, b in pairs]
         else:

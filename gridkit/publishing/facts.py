@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ..errors import Lang
+    from ..evaluation.definitions import Indicator
     from ..evaluation.periods import Period
-    from ..evaluation.rates import Indicator
     from ..intake.district import District
 
 __all__ = ["Facts", "day", "gather"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..errors import Lang
-    from ..evaluation.rates import Indicator
+    from ..evaluation.definitions import Indicator
 
 __all__ = ["sections"]
 
