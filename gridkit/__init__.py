@@ -83,6 +83,10 @@ if TYPE_CHECKING:
     from .evaluation.periods import Period as Period
     from .evaluation.rates import indicators as indicators
     from .evaluation.rates import percent as percent
+    from .evaluation.scoring import Scoring as Scoring
+    from .evaluation.scoring import load_scoring as load_scoring
+    from .evaluation.scoring import score as score
+    from .evaluation.scoring import score_parts as score_parts
     from .evaluation.tallies import tally as tally
     from .intake.categories import read_categories as read_categories
     from .intake.categories import suggest_category as suggest_category
@@ -202,6 +206,7 @@ _HOMES = {
     "Responsibility": "rules",
     "Role": "rules",
     "SchemaError": "errors",
+    "Scoring": "evaluation.scoring",
     "Shortage": "staffing.answers",
     "Split": "division.splitting",
     "StreamResult": "location.stream",
@@ -251,6 +256,7 @@ _HOMES = {
     "load_process": "casework.process",
     "load_responsibility": "rules",
     "load_roles": "rules",
+    "load_scoring": "evaluation.scoring",
     "load_stage_limits": "rules",
     "locate": "location.owner",
     "locate_stream": "location.stream",
@@ -283,6 +289,8 @@ _HOMES = {
     "responsible": "staffing.ownership",
     "roster_template": "intake.roster_sheet",
     "save_map": "publishing.offline",
+    "score": "evaluation.scoring",
+    "score_parts": "evaluation.scoring",
     "split_blocks": "division.splitting",
     "split_cell": "division.life",
     "square_cells": "division.lattice",
