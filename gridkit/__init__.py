@@ -81,6 +81,11 @@ if TYPE_CHECKING:
     from .evaluation.heat import Density as Density
     from .evaluation.heat import density as density
     from .evaluation.periods import Period as Period
+    from .evaluation.ranking import call_in as call_in
+    from .evaluation.ranking import cards as cards
+    from .evaluation.ranking import rank as rank
+    from .evaluation.ranking import share_reward as share_reward
+    from .evaluation.ranking import warn as warn
     from .evaluation.rates import indicators as indicators
     from .evaluation.rates import percent as percent
     from .evaluation.scoring import Scoring as Scoring
@@ -217,6 +222,8 @@ _HOMES = {
     "audit_map": "publishing.audit_maps",
     "audit_table": "evaluation.audits",
     "bulletin": "publishing.bulletins",
+    "call_in": "evaluation.ranking",
+    "cards": "evaluation.ranking",
     "cell_map": "publishing.maps",
     "cells_at": "division.lineage",
     "chain_of": "staffing.command",
@@ -275,6 +282,7 @@ _HOMES = {
     "posting_lists": "staffing.lists",
     "posts_at": "staffing.history",
     "prove_posts": "staffing.proof",
+    "rank": "evaluation.ranking",
     "read_categories": "intake.categories",
     "read_cells": "intake.district",
     "read_district": "intake.district",
@@ -291,6 +299,7 @@ _HOMES = {
     "save_map": "publishing.offline",
     "score": "evaluation.scoring",
     "score_parts": "evaluation.scoring",
+    "share_reward": "evaluation.ranking",
     "split_blocks": "division.splitting",
     "split_cell": "division.life",
     "square_cells": "division.lattice",
@@ -304,6 +313,7 @@ _HOMES = {
     "then_and_now": "casework.hindsight",
     "to_datum": "crs",
     "to_qgis": "plan.handwork",
+    "warn": "evaluation.ranking",
     "write_city": "demo.city",
     "write_csv": "sheets",
     "write_ledger_sheet": "casework.sheet",
