@@ -78,6 +78,8 @@ if TYPE_CHECKING:
     from .evaluation.audits import audit_table as audit_table
     from .evaluation.definitions import Definitions as Definitions
     from .evaluation.definitions import load_indicators as load_indicators
+    from .evaluation.facets import compare_periods as compare_periods
+    from .evaluation.facets import time_facets as time_facets
     from .evaluation.heat import Density as Density
     from .evaluation.heat import density as density
     from .evaluation.periods import Period as Period
@@ -231,6 +233,7 @@ _HOMES = {
     "check_edition": "location.editions",
     "check_posts": "staffing.post_checks",
     "compare_map": "publishing.compare_maps",
+    "compare_periods": "evaluation.facets",
     "compare_posts": "staffing.history",
     "density": "evaluation.heat",
     "district_of": "intake.district",
@@ -311,6 +314,7 @@ _HOMES = {
     "tally": "evaluation.tallies",
     "text_similarity": "intake.duplicates",
     "then_and_now": "casework.hindsight",
+    "time_facets": "evaluation.facets",
     "to_datum": "crs",
     "to_qgis": "plan.handwork",
     "warn": "evaluation.ranking",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -107,6 +108,36 @@ class Period:
         else:
             start = self.start - (self.end.replace(tzinfo=None) - self.start.replace(tzinfo=None))
         return Period(start, self.start, _name_like(self.name, start, self.start))
+
+    def year_earlier(self) -> Period:
+        """Return the same period of the year before: for weeks, the week of the same number.
+
+        Where a year has no week 53, the 52 weeks before are gone back.
+
+        Examples
+        --------
+        >>> import gridkit as gk
+        >>> gk.Period.parse("2025-05").year_earlier().name
+        '2024-05'
+        >>> gk.Period.parse("2025-W40").year_earlier().start.date().isoformat()
+        '2024-09-30'
+        """
+        week = re.fullmatch(r"(\d{4})-W(\d\d)", self.name)
+        if week is not None:
+            monday = self.start - timedelta(weeks=52)
+            with contextlib.suppress(ValueError):
+                day = date.fromisocalendar(int(week[1]) - 1, int(week[2]), 1)
+                monday = datetime.combine(day, time(tzinfo=self.start.tzinfo))
+            start, end = monday, monday + timedelta(weeks=1)
+        else:
+            start, end = (_year_earlier(day) for day in (self.start, self.end))
+        return Period(start, end, _name_like(self.name, start, end))
+
+
+def _year_earlier(day: datetime) -> datetime:
+    """Return the same day a year before; of 29 February, the 28th."""
+    last = 28 if (day.month, day.day) == (2, 29) else day.day
+    return day.replace(year=day.year - 1, day=last)
 
 
 def _months_later(day: datetime, months: int) -> datetime:
