@@ -1,4 +1,4 @@
-"""The command line: ``gridkit demo``, ``run``, ``check``, ``intake``, ``locate``, ``ledger``."""
+"""The command line: ``gridkit demo``, ``run``, ``check``, ``intake``, ``ledger``, ``rank``, more."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import GridkitError, GridkitWarning, Lang
 from ..files import atomic_path
 from ..messages import say
-from . import ledger
+from . import evaluation, ledger
 from .options import add_cell_columns, add_map_datum
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands.add_parser("check", help="check a file of cells · 检查网格文件"))
     _add_intake(commands.add_parser("intake", help="audit a file of reports · 核查上报数据"))
     _add_locate(commands.add_parser("locate", help="points by the million · 海量点位落格"))
+    evaluation.add_bulletin(commands.add_parser("bulletin", help="of a period · 通报"))
+    evaluation.add_rank(commands.add_parser("rank", help="units or areas · 排名"))
     ledger.add_to(commands.add_parser("ledger", help="the ledger of cases · 案卷台账"))
     return parser
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..casework.ledger import Ledger
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "print_table"]
 
 _FORMS = {".gpkg": "copy", ".xlsx": "sheet", "": "open311"}
 _SHOWN = ("case_id", "stage", "category", "cell_code", "responsible_unit", "due_at", "used")
@@ -204,11 +204,11 @@ def _move(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace) -> int:
     with _open(args) as ledger:
         if args.case is not None:
-            _print_table(ledger.history(args.case), _HISTORY)
+            print_table(ledger.history(args.case), _HISTORY)
         elif args.late:
-            _print_table(ledger.overdue(_time(args.at, args.tz)), _SHOWN)
+            print_table(ledger.overdue(_time(args.at, args.tz)), _SHOWN)
         elif args.unit is not None:
-            _print_table(ledger.received_by(args.unit), _SHOWN)
+            print_table(ledger.received_by(args.unit), _SHOWN)
         else:
             counts = ledger.cases()["stage"].value_counts()
             for stage in ledger.process.stages.values():
@@ -217,7 +217,7 @@ def _show(args: argparse.Namespace) -> int:
     return 0
 
 
-def _print_table(table: pd.DataFrame, columns: Sequence[str]) -> None:
+def print_table(table: pd.DataFrame, columns: Sequence[str]) -> None:
     """Print a row a line, values apart by tabs: terminals escape nothing, so controls go."""
     listed = [c for c in columns if c in table.columns]
     print("\t".join(listed))
@@ -249,7 +249,7 @@ def _take(args: argparse.Namespace) -> int:
         )
     print(taken.text(args.lang))
     if len(taken.refused):
-        _print_table(taken.refused, ("row", "rule", "column", "value", "remedy"))
+        print_table(taken.refused, ("row", "rule", "column", "value", "remedy"))
     return 1 if len(taken.refused) else 0
 
 
@@ -258,7 +258,7 @@ def _verify(args: argparse.Namespace) -> int:
     with _open(args) as ledger:
         findings = ledger.verify(args.head)
         head = ledger.head
-    _print_table(findings, ("severity", "rule", "detail", "remedy"))
+    print_table(findings, ("severity", "rule", "detail", "remedy"))
     print(say("cli.ledger_head", args.lang, head=head))
     return 1 if findings["severity"].eq("error").any() else 0
 

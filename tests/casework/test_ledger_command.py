@@ -148,3 +148,29 @@ def test_a_ledger_of_another_process_opens_by_itself(cells, tmp_path, capsys):
     run("import", path, *reports, "--process", "ejina")
     assert run("show", path) == 0
     assert "Coordination" in capsys.readouterr().out
+
+
+def test_rank_and_bulletin(filed, tmp_path, capsys):
+    page, sheet = tmp_path / "b.html", tmp_path / "r.xlsx"
+    assert (
+        main(["--lang", "en", "bulletin", str(filed), "--period", "2025-05", "--out", str(page)])
+        == 0
+    )
+    assert "2025-05" in page.read_text("utf-8")
+    start = ["--lang", "en", "rank", *month]
+    assert main([*start, "--last", "2", "--fair", "--min-cases", "3", "--out", str(sheet)]) == 0
+    out = capsys.readouterr().out
+    assert "to be called in" in out
+    with gk.Ledger(filed) as ledger:
+        scores = gk.indicators(ledger.cases(), by="responsible_unit", period="2025-05")
+    ranked = gk.rank(scores, "on_time_closing_rate", min_cases=3, noise_aware=True)
+    best = ranked.set_index("rank").loc[1, "subject"]
+    first = next(line for line in out.splitlines() if "\t1\t" in line)
+    assert (best if isinstance(best, str) else best.iloc[0]) in first
+    assert pd.read_excel(sheet, engine="calamine", sheet_name=0)["subject"].tolist()
+    assert main([*start, "--indicator", "department_score", "--by", "street_code"]) == 0
+    assert "grade" in capsys.readouterr().out
+    assert main([*start, "--indicator", "department_score", "--fair"]) == 2
+    assert main([*start, "--indicator", "closing_rat"]) == 2
+    assert "Did you mean" in capsys.readouterr().err
+    assert main(["rank", str(tmp_path / "none.gpkg"), "--period", "2025-05"]) == 2
