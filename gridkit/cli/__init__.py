@@ -1,4 +1,4 @@
-"""The command line: ``gridkit demo``, ``run``, ``check``, ``intake``, ``ledger``, ``rank``, more."""
+"""The command line: ``gridkit demo``, ``run``, ``intake``, ``ledger``, ``rank`` and others."""
 
 from __future__ import annotations
 

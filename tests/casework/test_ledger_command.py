@@ -152,10 +152,8 @@ def test_a_ledger_of_another_process_opens_by_itself(cells, tmp_path, capsys):
 
 def test_rank_and_bulletin(filed, tmp_path, capsys):
     page, sheet = tmp_path / "b.html", tmp_path / "r.xlsx"
-    assert (
-        main(["--lang", "en", "bulletin", str(filed), "--period", "2025-05", "--out", str(page)])
-        == 0
-    )
+    month = [str(filed), "--period", "2025-05"]
+    assert main(["--lang", "en", "bulletin", *month, "--out", str(page)]) == 0
     assert "2025-05" in page.read_text("utf-8")
     start = ["--lang", "en", "rank", *month]
     assert main([*start, "--last", "2", "--fair", "--min-cases", "3", "--out", str(sheet)]) == 0
