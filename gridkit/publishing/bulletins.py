@@ -91,8 +91,10 @@ def bulletin(
 ) -> Bulletin:
     """Write the bulletin of a period.
 
-    Totals with their change on the period before, sources, the ten most frequent categories,
-    units, streets and communities, a chart over time, the twenty longest overdue, definitions.
+    Totals with their change on the period before (环比) and on the year before (同比), sources, the
+    ten most frequent categories, units, the best and worst of them with the places that chance
+    leaves open, who was last twice running, what got worse, streets and communities, a chart over
+    time, the twenty longest overdue, definitions.
     Each rate stands beside its numerator and denominator, rounded half-up. What the table
     cannot tell is left out and named.
 
@@ -173,7 +175,8 @@ def bulletin(
 
 
 def _numbered(i: int, name: str, lang: Lang) -> str:
-    return f"{'一二三四五六七八九十'[i]}、{name}" if lang == "zh" else f"{i + 1}. {name}"
+    chinese = (*"一二三四五六七八九十", "十一", "十二")
+    return f"{chinese[i]}、{name}" if lang == "zh" else f"{i + 1}. {name}"
 
 
 def _head(facts: Facts, place: str, heading: str) -> Markup:

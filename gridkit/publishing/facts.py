@@ -42,8 +42,12 @@ class Facts:
     cases : DataFrame
     counts : dict of DataFrame
         By grouping (``"all"``, ``"source"`` …): a row a subject, a column a count.
-    before : Series or None
-        Counts of the whole in the period before; None without period or data.
+    before, year_before : Series or None
+        Counts of the whole in the period before and in that of the year before; None without
+        period or data.
+    units : DataFrame or None
+        Table ``scores`` of the responsible units, in the period before (where it has data) and in
+        this one.
     period : Period or None
     at : Timestamp or None
         Time of counting.
@@ -57,6 +61,8 @@ class Facts:
     cases: pd.DataFrame
     counts: dict[str, pd.DataFrame]
     before: pd.Series[Any] | None
+    year_before: pd.Series[Any] | None
+    units: pd.DataFrame | None
     period: Period | None
     at: pd.Timestamp | None
     lang: Lang
@@ -81,12 +87,12 @@ class Facts:
         """Return a count or a rate of one subject as printed."""
         return self.rate(row, indicator) if indicator.denominator else f"{row[indicator.name]:,}"
 
-    def change(self, indicator: Indicator) -> str:
-        """Return the change on the period before: percent of a count, points of a rate.
+    def change(self, indicator: Indicator, old: pd.Series[Any] | None) -> str:
+        """Return the change on an earlier period: percent of a count, points of a rate.
 
         Points are those between the two printed rates, so that readers find what they see.
         """
-        now, old = self.whole, self.before
+        now = self.whole
         if old is None or pd.isna(old[indicator.numerator]):
             return "–"
         if not indicator.denominator:
@@ -144,10 +150,13 @@ def gather(
     """Count what a bulletin says; see `bulletin` for the parameters."""
     kinds = [c for c in GROUPINGS if c in cases.columns and cases[c].notna().any()]
     scores = indicators(cases, by=[None, *kinds], period=period, at=at)
+    before = None if period is None else _counts_of(cases, period.previous())
     return Facts(
         cases,
         {kind: _wide(scores, kind) for kind in ("all", *kinds)},
-        None if period is None else _before(cases, period),
+        before,
+        None if period is None else _counts_of(cases, period.year_earlier()),
+        _units(cases, period, at, with_before=before is not None),
         period,
         as_of(cases, period, at),
         lang,
@@ -164,8 +173,21 @@ def _wide(scores: pd.DataFrame, kind: str) -> pd.DataFrame:
     return rows.pivot(index="subject", columns="indicator", values="numerator")  # noqa: PD010
 
 
-def _before(cases: pd.DataFrame, period: Period) -> pd.Series[Any] | None:
-    counts = _wide(indicators(cases, by=None, period=period.previous()), "all").iloc[0]
+def _units(
+    cases: pd.DataFrame, period: Period | None, at: datetime | None, *, with_before: bool
+) -> pd.DataFrame | None:
+    unit = "responsible_unit"
+    if unit not in cases.columns or cases[unit].isna().all():
+        return None
+    now = indicators(cases, by=unit, period=period, at=at)
+    if period is None or not with_before:
+        return now
+    return pd.concat([indicators(cases, by=unit, period=period.previous()), now])
+
+
+def _counts_of(cases: pd.DataFrame, period: Period) -> pd.Series[Any] | None:
+    """Return the counts of the whole in a period; None where nothing happened in it."""
+    counts = _wide(indicators(cases, by=None, period=period), "all").iloc[0]
     flows = counts.drop("overdue_open")
     return counts if flows.fillna(0).sum() > 0 else None
 

@@ -12,6 +12,7 @@ from ..messages import say
 from ..privacy import mask_phone
 from .facts import Facts, day
 from .markup import Markup, bar, columns_chart, grid, tag
+from .standing import called_in, places, worse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,6 +113,11 @@ def _totals(facts: Facts, shown: Sequence[Indicator]) -> Markup:
     ]
     if facts.before is not None:
         headers += [say("publishing.bulletin_before", lang), say("publishing.bulletin_mom", lang)]
+    if facts.year_before is not None:
+        headers += [
+            say("publishing.bulletin_year_before", lang),
+            say("publishing.bulletin_yoy", lang),
+        ]
     rows = []
     for indicator in shown:
         row = [
@@ -119,8 +125,9 @@ def _totals(facts: Facts, shown: Sequence[Indicator]) -> Markup:
             facts.printed(facts.whole, indicator),
             _ratio(facts.whole, indicator) if indicator.denominator else "",
         ]
-        if facts.before is not None:
-            row += [facts.printed(facts.before, indicator), facts.change(indicator)]
+        for old in (facts.before, facts.year_before):
+            if old is not None:
+                row += [facts.printed(old, indicator), facts.change(indicator, old)]
         rows.append(row)
     return grid(headers, rows)
 
@@ -341,6 +348,9 @@ def sections(facts: Facts) -> list[tuple[str, list[Markup]]]:
         (say("publishing.bulletin_sources", lang), _shares(facts, "source")),
         (say("publishing.bulletin_classes", lang), _shares(facts, "category", MOST_CLASSES)),
         (say("publishing.bulletin_units", lang), _units(facts)),
+        (say("publishing.bulletin_standing", lang), places(facts)),
+        (say("publishing.bulletin_call_in", lang), called_in(facts)),
+        (say("publishing.bulletin_worse", lang), worse(facts)),
         (say("publishing.bulletin_areas", lang), _areas(facts)),
         (say("publishing.bulletin_over_time", lang), _over_time(facts)),
         (say("publishing.bulletin_overdue", lang), _overdue(facts)),

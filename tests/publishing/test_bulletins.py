@@ -409,3 +409,57 @@ def test_markup_is_escaped_once_and_nested_whole():
     assert tag("a", title='"x"') == '<a title="&quot;x&quot;"></a>'
     page = Page(grid(["h<"], [["<td>"]], total=["Σ"]))
     assert page.tables == [[["h<"], ["<td>"], ["Σ"]]]
+
+
+def standing_cases(rates, month):
+    """Cases of units that fell due in a month: unit → (closed on time, due)."""
+    due = pd.Timestamp(f"{month}-10 12:00", tz="Asia/Shanghai")
+    return pd.DataFrame(
+        {
+            "case_id": f"{month}{unit}{i}",
+            "stage": "filed",
+            "responsible_unit": unit,
+            "reported_at": due - pd.Timedelta(days=2),
+            "close_due_at": due,
+            "closed_at": due if i < closed else pd.NaT,
+        }
+        for unit, (closed, n) in rates.items()
+        for i in range(n)
+    )
+
+
+APRIL = {"甲": (18, 20), "乙": (5, 20), "丙": (20, 20), "丁": (4, 4)}
+MAY = {"甲": (12, 20), "乙": (8, 20), "丙": (20, 20), "丁": (0, 4)}
+
+
+def section(page, title):
+    """Text of one section, cells apart by bars."""
+    body = page.split(title, 1)[1].split("</section>")[0]
+    return re.sub(r"(\s*<[^>]+>\s*)+", "|", body)
+
+
+def test_best_worst_called_in_and_what_got_worse():
+    cases = pd.concat([standing_cases(APRIL, "2025-04"), standing_cases(MAY, "2025-05")])
+    page = bulletin(cases, period="2025-05").html
+    places = section(page, "、单位排名")
+    assert "|丙|1|100.00%|20 / 20|" in places
+    assert "|甲|2|60.00%|12 / 20|" in places
+    assert "|乙|3|40.00%|8 / 20|" in places
+    assert "丁" not in places  # four due are too few
+    assert "拟约谈：乙。" in section(page, "、连续垫底约谈")
+    fallen = section(page, "、退步情况")
+    assert "|甲|按期结案率|60.00%|90.00%|下降 30.00 个百分点|" in fallen
+    assert "丁" not in fallen
+    better = cases.assign(closed_at=cases["closed_at"].fillna(cases["close_due_at"]))
+    fine = bulletin(better, period="2025-05", lang="en").html
+    assert "rate fell by 5 points or more." in fine
+    # Everybody at 100 % shares the first place, and nobody is the last.
+    assert "Nobody was last in both periods." in fine
+
+
+def test_the_year_before_stands_beside_where_there_is_one():
+    cases = pd.concat([standing_cases(APRIL, "2024-05"), standing_cases(MAY, "2025-05")])
+    page = bulletin(cases, period="2025-05").html
+    assert "上年同期" in page
+    assert "上期" not in section(page, "、总体情况")
+    assert "上年同期" not in bulletin(cases[64:], period="2025-05").html
