@@ -139,6 +139,7 @@ if TYPE_CHECKING:
     from .publishing.maps import heat_map as heat_map
     from .publishing.offline import GridMap as GridMap
     from .publishing.offline import save_map as save_map
+    from .publishing.workbooks import workbook as workbook
     from .rules import Category as Category
     from .rules import LimitRule as LimitRule
     from .rules import Responsibility as Responsibility
@@ -318,6 +319,7 @@ _HOMES = {
     "to_datum": "crs",
     "to_qgis": "plan.handwork",
     "warn": "evaluation.ranking",
+    "workbook": "publishing.workbooks",
     "write_city": "demo.city",
     "write_csv": "sheets",
     "write_ledger_sheet": "casework.sheet",

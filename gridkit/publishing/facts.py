@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..evaluation.periods import Period
     from ..intake.district import District
 
-__all__ = ["Facts", "day", "gather"]
+__all__ = ["GROUPINGS", "Facts", "day", "gather", "subject_word"]
 
 GROUPINGS = (
     "source",
@@ -135,6 +135,18 @@ class Facts:
             first, last = self.period.start, self.period.end - timedelta(microseconds=1)
         days = [day(t, self.lang) for t in (first, last)]
         return days[0] if days[0] == days[1] else f"{days[0]} – {days[1]}"
+
+
+def subject_word(kind: str, lang: Lang) -> str:
+    """Return what the subjects of a grouping are called."""
+    return {
+        "source": say("publishing.bulletin_source", lang),
+        "category": say("publishing.bulletin_category", lang),
+        "responsible_unit": say("publishing.bulletin_unit", lang),
+        "street_code": say("publishing.bulletin_street", lang),
+        "community_code": say("publishing.bulletin_community", lang),
+        "cell_code": say("publishing.bulletin_cell", lang),
+    }[kind]
 
 
 def gather(

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ..evaluation.rates import INDICATORS, NO_SUBJECT, counted, half_up, percent
 from ..messages import say
-from ..privacy import mask_phone
-from .facts import Facts, day
+from ..privacy import mask_text
+from .facts import Facts, day, subject_word
 from .markup import Markup, bar, columns_chart, grid, tag
 from .standing import called_in, places, worse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..errors import Lang
     from ..evaluation.definitions import Indicator
 
 __all__ = ["sections"]
 
-_LONG_NUMBER = re.compile(r"\d(?:[-\s]?\d){6,}")
 _BY_NAME = {i.name: i for i in INDICATORS}
 _UNIT_COLUMNS = (
     "filed",
@@ -132,17 +129,6 @@ def _totals(facts: Facts, shown: Sequence[Indicator]) -> Markup:
     return grid(headers, rows)
 
 
-def _subject_word(kind: str, lang: Lang) -> str:
-    return {
-        "source": say("publishing.bulletin_source", lang),
-        "category": say("publishing.bulletin_category", lang),
-        "responsible_unit": say("publishing.bulletin_unit", lang),
-        "street_code": say("publishing.bulletin_street", lang),
-        "community_code": say("publishing.bulletin_community", lang),
-        "cell_code": say("publishing.bulletin_cell", lang),
-    }[kind]
-
-
 def _ordered(facts: Facts, kind: str, count: str) -> pd.DataFrame:
     """Return the counts by `kind`, most of `count` first, ties by subject; idle ones left out."""
     counts = facts.counts[kind]
@@ -175,7 +161,7 @@ def _shares(facts: Facts, kind: str, most: int | None = None) -> list[Markup]:
         name = say("publishing.bulletin_rest", lang, n=rest)
         rows.append([name, f"{n:,}", percent(n, total, lang=lang), ""])
     headers = [
-        _subject_word(kind, lang),
+        subject_word(kind, lang),
         _BY_NAME["reported"].label(lang),
         say("publishing.bulletin_share", lang, total=f"{total:,}"),
         "",
@@ -210,7 +196,7 @@ def _rates(facts: Facts, kind: str, columns: Sequence[str], most: int | None) ->
     counts = _ordered(facts, kind, shown[0].numerator)
     land = facts.land.get(kind)
     density = land is not None and kind != "cell_code" and facts.known("reported")
-    headers = [_subject_word(kind, lang), *(i.label(lang) for i in shown)]
+    headers = [subject_word(kind, lang), *(i.label(lang) for i in shown)]
     if density:
         headers += [
             say("publishing.bulletin_cells", lang),
@@ -275,9 +261,9 @@ def _overdue(facts: Facts) -> list[Markup]:
     units = _column(worst, "responsible_unit")
     worst = worst.assign(unit=units).sort_values("unit", kind="stable")
     headers = [
-        _subject_word("responsible_unit", lang),
+        subject_word("responsible_unit", lang),
         say("publishing.bulletin_case", lang),
-        _subject_word("category", lang),
+        subject_word("category", lang),
         say("publishing.bulletin_place", lang),
         say("publishing.bulletin_due", lang),
         say("publishing.bulletin_late_days", lang),
@@ -313,7 +299,7 @@ def _place(facts: Facts, frame: pd.DataFrame) -> pd.Series[Any]:
     """Return the address, or the cell where there is none; phone numbers in it are masked."""
     address, cell = _column(frame, "address"), _column(frame, "cell_code")
     if facts.audience != "internal":
-        address = address.map(lambda text: _LONG_NUMBER.sub(lambda m: mask_phone(m[0]), text))
+        address = mask_text(address)
     return address.where(address != NO_SUBJECT, cell)
 
 
