@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import FileError, OptionError
 from ..messages import message, say
@@ -32,7 +32,7 @@ def add_bulletin(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--audience", choices=("internal", "leaders", "public"), default="leaders", help="· 读者"
     )
-    parser.add_argument("--out", default="bulletin.html", help="page · 输出网页")
+    parser.add_argument("--out", default="bulletin.html", help=".html, .docx or .xlsx · 输出")
 
 
 def add_rank(parser: argparse.ArgumentParser) -> None:
@@ -74,17 +74,20 @@ def _cases(args: argparse.Namespace) -> gpd.GeoDataFrame:
 def _bulletin(args: argparse.Namespace) -> int:
     from ..intake.district import read_district
     from ..publishing.bulletins import bulletin
+    from ..publishing.workbooks import workbook
 
     district = None if args.district is None else read_district(args.district)
-    page = bulletin(
-        _cases(args),
-        period=_period(args),
-        district=district,
-        title=args.title,
-        lang=args.lang,
-        audience=args.audience,
-    )
-    print(say("cli.written", args.lang, path=page.save(args.out)))
+    about: dict[str, Any] = {
+        "period": _period(args),
+        "district": district,
+        "lang": args.lang,
+        "audience": args.audience,
+    }
+    if Path(args.out).suffix.lower() == ".xlsx":
+        workbook(_cases(args), args.out, **about)
+    else:
+        bulletin(_cases(args), title=args.title, **about).save(args.out)
+    print(say("cli.written", args.lang, path=args.out))
     return 0
 
 

@@ -14,6 +14,7 @@ from ..files import atomic_path
 from ..messages import require_lang, say
 from ..privacy import require_audience
 from ..tables import CASES
+from .documents import write_docx
 from .facts import Facts, day, gather
 from .markup import Markup, page, tag
 from .sections import sections
@@ -53,11 +54,14 @@ class Bulletin:
         Parameters
         ----------
         path : path
+            HTML, or DOCX by its ending: the same without the charts, for Word and WPS.
 
         Raises
         ------
         FileError
             The file cannot be written.
+        OptionError
+            DOCX without the package python-docx (the extra ``docx``).
 
         Examples
         --------
@@ -68,6 +72,9 @@ class Bulletin:
         ...     Bulletin("<p>1</p>").save(Path(folder) / "bulletin.html").read_text("utf-8")
         '<p>1</p>'
         """
+        if Path(path).suffix.lower() == ".docx":
+            write_docx(self.html, path)
+            return Path(path)
         with atomic_path(path) as temporary:
             temporary.write_text(self.html, "utf-8", newline="\n")
         return Path(path)
