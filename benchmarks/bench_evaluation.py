@@ -78,6 +78,14 @@ def main() -> None:
     ours = ours.set_index(["subject", "period"])["numerator"]
     both = one.reindex(ours.index).fillna(0)
     at_end = cases["closed_at"] < pd.Timestamp("2027-01-01", tz=ZONE)
+    month = made(args.rows // 10, args.cells, seed=1)
+    month["responsible_unit"] = "单位" + month["cell_code"].str[-2:]
+    month["reported_at"] -= (month["reported_at"].dt.month - 5) * pd.Timedelta(days=30)
+    start = time.perf_counter()
+    page = gk.bulletin(month, period="2025-05").html
+    wall = time.perf_counter() - start
+    same = page == gk.bulletin(month.copy(), period="2025-05").html
+    print(f"bulletin of a month, {len(month):,} cases: {wall:.2f} s; equal on repeat: {same}")
     print(f"the same counts: {bool((both == ours).all())} ({at_end.sum():,} closed)")
 
 

@@ -251,6 +251,7 @@ REPORTS = Table(
         Column("dispose_due_at", "time", "处置期限", "where the file has one"),
         _text("measure", "整改措施"),
         _text("result", "整改结果"),
+        _text("campaign", "专项行动", "campaign that the report belongs to"),
     ),
 )
 
@@ -342,6 +343,7 @@ CASES = Table(
         _text("duplicate_of", "并入案卷"),
         _text("measure", "整改措施", "what is to be done about it"),
         _text("result", "整改结果", "what was done"),
+        _text("campaign", "专项行动", "campaign that the case belongs to"),
         Column("moved_at", "time", "最近操作时间"),
     ),
 )

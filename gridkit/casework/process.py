@@ -45,6 +45,7 @@ DETAILS = (
     "missed",
     "self_handled",
     "public",
+    "campaign",
 )
 """What a move may say besides time, actor and reason. The first receiver is not among them."""
 
