@@ -137,6 +137,7 @@ if TYPE_CHECKING:
     from .publishing.finding_maps import findings_map as findings_map
     from .publishing.maps import cell_map as cell_map
     from .publishing.maps import heat_map as heat_map
+    from .publishing.monthly import monthly_report as monthly_report
     from .publishing.offline import GridMap as GridMap
     from .publishing.offline import save_map as save_map
     from .publishing.workbooks import workbook as workbook
@@ -275,6 +276,7 @@ _HOMES = {
     "mask_people": "privacy",
     "match_addresses": "location.addresses",
     "merge_cells": "division.life",
+    "monthly_report": "publishing.monthly",
     "move_case": "casework.machine",
     "number_cells": "division.codes",
     "on_duty": "staffing.duty",

@@ -29,6 +29,7 @@ def add_bulletin(parser: argparse.ArgumentParser) -> None:
     _add_period(parser)
     parser.add_argument("--district", help="names of streets · 区域文件")
     parser.add_argument("--title", help="above the heading · 标题")
+    parser.add_argument("--monthly", action="store_true", help="the long one of a month · 月度分析")
     parser.add_argument(
         "--audience", choices=("internal", "leaders", "public"), default="leaders", help="· 读者"
     )
@@ -74,6 +75,7 @@ def _cases(args: argparse.Namespace) -> gpd.GeoDataFrame:
 def _bulletin(args: argparse.Namespace) -> int:
     from ..intake.district import read_district
     from ..publishing.bulletins import bulletin
+    from ..publishing.monthly import monthly_report
     from ..publishing.workbooks import workbook
 
     district = None if args.district is None else read_district(args.district)
@@ -86,7 +88,8 @@ def _bulletin(args: argparse.Namespace) -> int:
     if Path(args.out).suffix.lower() == ".xlsx":
         workbook(_cases(args), args.out, **about)
     else:
-        bulletin(_cases(args), title=args.title, **about).save(args.out)
+        write = monthly_report if args.monthly else bulletin
+        write(_cases(args), title=args.title, **about).save(args.out)
     print(say("cli.written", args.lang, path=args.out))
     return 0
 

@@ -20,6 +20,7 @@ from .markup import Markup, page, tag
 from .sections import sections
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     import pandas as pd
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from ..errors import Lang
     from ..intake.district import District
 
-__all__ = ["Bulletin", "bulletin"]
+__all__ = ["Bulletin", "bulletin", "compose"]
 
 
 @dataclass(frozen=True)
@@ -165,11 +166,30 @@ def bulletin(
         audience=require_audience(audience),
     )
     place = title if title is not None else district.name if district is not None else ""
+    return compose(facts, place=place, heading=say("publishing.bulletin_heading", language))
+
+
+def compose(
+    facts: Facts,
+    *,
+    place: str,
+    heading: str,
+    more: Sequence[tuple[str, list[Markup]]] = (),
+) -> Bulletin:
+    """Set the sections as one page; `more` stand before the definitions.
+
+    Parameters
+    ----------
+    facts : Facts
+    place, heading : str
+    more : sequence of (title, content)
+    """
+    language = facts.lang
+    *first, last = sections(facts)
     body = [
         tag("section", tag("h2", _numbered(i, name, language)), *parts)
-        for i, (name, parts) in enumerate(sections(facts))
+        for i, (name, parts) in enumerate([*first, *more, last])
     ]
-    heading = say("publishing.bulletin_heading", language)
     css = resources.files("gridkit").joinpath("publishing/assets/bulletin.css").read_text("utf-8")
     return Bulletin(
         page(
@@ -182,7 +202,7 @@ def bulletin(
 
 
 def _numbered(i: int, name: str, lang: Lang) -> str:
-    chinese = (*"一二三四五六七八九十", "十一", "十二")
+    chinese = (*"一二三四五六七八九十", "十一", "十二", "十三", "十四", "十五")
     return f"{chinese[i]}、{name}" if lang == "zh" else f"{i + 1}. {name}"
 
 

@@ -155,6 +155,7 @@ def test_rank_and_bulletin(filed, tmp_path, capsys):
     month = [str(filed), "--period", "2025-05"]
     assert main(["--lang", "en", "bulletin", *month, "--out", str(page)]) == 0
     assert "2025-05" in page.read_text("utf-8")
+    assert main(["bulletin", *month, "--monthly", "--out", str(page)]) == 0
     for name in ("b.docx", "b.xlsx"):
         assert main(["bulletin", *month, "--out", str(tmp_path / name)]) == 0
         assert (tmp_path / name).read_bytes()[:2] == b"PK"
