@@ -18,6 +18,7 @@ from ..calendar import require_instant
 from ..crs import area_m2
 from ..errors import GridkitWarning, OptionError, SchemaError
 from ..messages import message, say
+from ..schema import first_few
 from ..tables import CASES, CELLS, is_true
 from .definitions import Count, Definitions, Indicator, did_you_mean, load_indicators
 from .periods import Period
@@ -104,6 +105,12 @@ def indicators(
     OptionError
         A period that cannot be read, or `at` without time zone.
 
+    Warns
+    -----
+    GridkitWarning
+        Cases of which a step lies before an earlier one, such as disposed before filed: they are
+        named, and count all the same.
+
     Notes
     -----
     Numerators and denominators are those with which published bulletins of Tianmen, Zhengzhou
@@ -144,6 +151,7 @@ def indicators(
     spans = _spans(period)
     known = load_indicators() if definitions is None else definitions
     columns = Columns(cases)
+    _warn_backwards(cases, columns)
     subjects = [_subjects(cases, column) for column in groupings]
     parts = []
     for span in spans:
@@ -153,6 +161,21 @@ def indicators(
         for column, (codes, found) in zip(groupings, subjects, strict=True):
             parts.append(_scores(codes, found, column or WHOLE, name, rows, known.indicators))
     return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+
+
+def _warn_backwards(cases: pd.DataFrame, columns: Columns) -> None:
+    """Name cases of which one step lies before an earlier one: they count, and look too good."""
+    steps = [columns.times(c) for c in TIMES if c in columns]
+    wrong = np.zeros(len(cases), bool)
+    latest_yet = np.full(len(cases), np.iinfo(np.int64).min)
+    for times in steps:
+        there = times != NEVER
+        wrong |= there & (times < latest_yet)
+        latest_yet = np.where(there, np.maximum(times, latest_yet), latest_yet)
+    if wrong.any():
+        shown = first_few(cases.loc[wrong, "case_id"])
+        text = message("evaluation.backwards", n=f"{int(wrong.sum()):,}", cases=shown)
+        warnings.warn(GridkitWarning(*text), stacklevel=3)
 
 
 def _spans(period: Period | str | Sequence[Period | str] | None) -> list[Period | None]:

@@ -75,8 +75,21 @@ def _overview(facts: Facts) -> list[Markup]:
         names = "、".join(missing) if lang == "zh" else ", ".join(missing)
         text = say("publishing.bulletin_missing", lang, names=names)
         notes.append(tag("p", text, class_="note"))
+    undue = _without_deadline(facts)
+    if undue:
+        filed = f"{int(facts.whole['filed']):,}"
+        text = say("publishing.bulletin_no_deadline", lang, n=f"{undue:,}", filed=filed)
+        notes.append(tag("p", text, class_="note"))
     lead = tag("p", "".join(_sentences(facts)), class_="lead")
     return [tag("div", *tiles, class_="tiles"), lead, table, *notes]
+
+
+def _without_deadline(facts: Facts) -> int:
+    """Return how many filed cases have no deadline, so that no rate of theirs can be told."""
+    if "dispose_due_at" not in facts.cases.columns:
+        return 0
+    filed = counted(facts.cases, "filed", period=facts.period, at=facts.at)
+    return 0 if filed is None else int((filed & facts.cases["dispose_due_at"].isna()).sum())
 
 
 def _ratio(row: pd.Series[Any], indicator: Indicator) -> str:

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gridkit as gk
@@ -115,6 +115,7 @@ def test_no_data_is_not_zero():
 
 
 @given(st.integers(0, 999), st.integers(1, 999), st.integers(0, 999), st.integers(1, 999))
+@settings(max_examples=60, deadline=None)
 def test_points_are_exact(a, b, c, d):
     change = gk.compare_periods(figures(r=(a, b)), figures(r=(c, d)))["change"].iloc[0]
     assert change == float(100 * (Fraction(a, b) - Fraction(c, d)))

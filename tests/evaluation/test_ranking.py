@@ -215,6 +215,7 @@ def test_warnings():
     st.integers(0, 2_000_000_000),
     st.lists(st.integers(0, 1_000), min_size=1, max_size=30).filter(any),
 )
+@settings(max_examples=60, deadline=None)
 def test_the_fund_is_shared_out_to_the_cent(cents, merits):
     fund = Decimal(cents).scaleb(-2)
     shares = gk.share_reward(fund, pd.Series(merits))

@@ -1,5 +1,6 @@
 """Counts and rates: against loops over rows, published bulletins, and the laws of counting."""
 
+import warnings
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
@@ -27,6 +28,8 @@ from gridkit.evaluation.rates import (
 from gridkit.tables import SCORES
 
 TZ = "Asia/Shanghai"
+# Cases whose times are in no order at all are told as such, and counted.
+pytestmark = pytest.mark.filterwarnings("ignore:.*step before an earlier one")
 MORE = [
     "verify_due_at", "verified_at", "check_due_at", "checked_at", "file_due_at", "dispatch_due_at",
 ]  # fmt: skip
@@ -497,3 +500,17 @@ def test_each_grouping_stands_once_and_one_is_needed():
     assert len(twice) == len(indicators(cases, by="cell_code"))
     with pytest.raises(OptionError, match="nothing to count by"):
         indicators(cases, by=[])
+
+
+def test_steps_in_the_wrong_order_are_named():
+    times = pd.to_datetime(["2025-05-02", "2025-05-01", None]).tz_localize(TZ)
+    filed = pd.to_datetime(["2025-05-01"] * 2 + ["2025-05-03"]).tz_localize(TZ)
+    cases = pd.DataFrame(
+        {"case_id": ["C1", "C2", "C3"], "stage": "x", "filed_at": filed, "disposed_at": times}
+    )
+    with warnings.catch_warnings(action="error"):
+        indicators(cases, by=None)  # equal times are in order
+    cases.loc[1, "filed_at"] += pd.Timedelta(minutes=1)
+    with pytest.warns(GridkitWarning, match=r"1 case\(s\).*\(C2\)"):
+        scores = indicators(cases, by=None).set_index("indicator")
+    assert scores.loc["filed", "value"] == 3

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gridkit as gk
@@ -115,6 +115,7 @@ def test_and_a_sixth_no_digit_is_lost():
     st.integers(0, 2_000),
     st.lists(st.tuples(st.integers(0, 500), st.integers(1, 500)), min_size=3, max_size=3),
 )
+@settings(max_examples=60, deadline=None)
 def test_scores_lie_between_0_and_100(filed, pairs):
     rates = [(min(a, b), b) for a, b in pairs]
     names = ["closing_rate", "on_time_disposal_rate", "rework_rate"]

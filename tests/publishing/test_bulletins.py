@@ -33,6 +33,9 @@ HOSTILE = [
     "\u202eevil\u202c 👮🏽‍♀️ ﷽",
 ]
 
+# Cases whose times are in no order at all are told as such, and counted.
+pytestmark = pytest.mark.filterwarnings("ignore:.*step before an earlier one")
+
 
 class Page(HTMLParser):
     """Everything a browser would see: tags, attributes, tables as text."""
@@ -463,3 +466,11 @@ def test_the_year_before_stands_beside_where_there_is_one():
     assert "上年同期" in page
     assert "上期" not in section(page, "、总体情况")
     assert "上年同期" not in bulletin(cases[64:], period="2025-05").html
+
+
+def test_filed_cases_without_a_deadline_are_named():
+    table = standing_cases(MAY, "2025-05").assign(filed_at=lambda t: t["reported_at"])
+    table["dispose_due_at"] = table["close_due_at"].where(table.index >= 7)
+    page = bulletin(table, period="2025-05").html
+    assert "立案 64 件中有 7 件没有处置期限" in page
+    assert "没有处置期限" not in bulletin(table[7:], period="2025-05").html
