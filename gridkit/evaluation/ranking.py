@@ -76,7 +76,8 @@ def rank(
     -------
     DataFrame
         The rows of the indicator, with ``group``, ``rank`` (empty: not ranked), ``of`` (how many
-        are ranked in the group) and ``unranked`` (``no_data``, ``few_cases``, else empty text);
+        are ranked in the group) and ``unranked`` (``no_data``, ``few_cases``, ``alone`` where the
+        group has nobody else, otherwise empty text);
         noise-aware also ``shrunk`` (the rate as far as it is known), ``low`` and ``high`` (its
         interval), ``rank_low`` and ``rank_high`` (the places it may well have) and ``p_last`` (how
         likely it is the last of its group).
@@ -131,6 +132,10 @@ def rank(
     )
     table = table.assign(unranked=pd.Series(unranked, table.index, dtype="str"))
     ranked = table[table["unranked"] == ""]
+    peers = ranked.groupby(["subject_kind", "period", "group"])["subject"].transform("size")
+    alone = peers.index[peers == 1]
+    table.loc[alone, "unranked"] = "alone"
+    ranked = ranked.drop(index=alone)
     if noise_aware:
         table = _with_noise(table, ranked, way, level, seed)
         ranked = table[table["unranked"] == ""]
@@ -262,7 +267,7 @@ def call_in(ranked: pd.DataFrame, *, last_k: int = 2, sure: float | None = None)
     -------
     DataFrame
         ``subject_kind``, ``group``, ``subject``, ``periods`` and ``values``: the periods in which
-        it was last, and its values there. Groups of one have no last.
+        it was last, and its values there. Where all share one place nobody is last.
 
     Raises
     ------

@@ -182,6 +182,12 @@ def _campaigns(facts: Facts) -> list[Markup]:
     return [grid(headers, [row for _, row in rows])]
 
 
+def _with_ratio(above: Any, below: Any, facts: Facts) -> str:
+    """Return a rate with its numerator and denominator."""
+    rate = percent(above, below, lang=facts.lang)
+    return rate if pd.isna(below) or not below else f"{rate} ({above:,}/{below:,})"
+
+
 def _trend(facts: Facts) -> list[Markup]:
     """Return the last twelve months, those before the first case left out."""
     lang, period = facts.lang, facts.period
@@ -199,7 +205,7 @@ def _trend(facts: Facts) -> list[Markup]:
         if not rows and figures["numerator"].fillna(0).sum() == 0:
             continue
         texts = [
-            percent(row["numerator"], row["denominator"], lang=lang)
+            _with_ratio(row["numerator"], row["denominator"], facts)
             if i.denominator
             else f"{row['numerator']:,}"
             for i, (_, row) in zip(shown, figures.iterrows(), strict=True)

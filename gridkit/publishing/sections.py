@@ -40,6 +40,7 @@ _AREA_COLUMNS = (
     "should_close",
     "closed",
     "closing_rate",
+    "closed_on_time",
     "on_time_closing_rate",
     "overdue_open",
 )

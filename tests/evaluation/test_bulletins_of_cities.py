@@ -128,3 +128,18 @@ def test_jiangmen_july_2024():
         "all": "上升 2.63%", "采集": "下降 0.15%", "12345": "下降 9.05%", "公众": "上升 28.57%",
         "微信": "上升 18.18%", "其他": "上升 50.12%",
     }  # fmt: skip
+
+
+def test_tianmens_most_frequent_problems():
+    """December 2016: posters 474, other amenity 147, piles 128 of 996 filed; 971 events."""
+    classes = {"E0201": 474, "E0199": 147, "E0136": 128, "其他事件": 222, "C0101": 25}
+    cases = built("2016-12", filed=996)
+    cases["category"] = np.repeat(list(classes), list(classes.values()))
+    cases["kind"] = np.where(cases["category"].str.startswith("C"), "component", "event")
+    scores = gk.indicators(cases, by=["category", "kind", None], period="2016-12")
+    filed = scores[scores["indicator"] == "filed"].set_index(["subject_kind", "subject"])["value"]
+    top = filed["category"].drop("其他事件").sort_values(ascending=False)
+    assert top.head(3).to_dict() == {"E0201": 474, "E0199": 147, "E0136": 128}
+    total = filed["all", "all"]
+    assert gk.percent(filed["kind", "event"], total, 1) == "97.5%"
+    assert gk.percent(filed["kind", "component"], total, 1) == "2.5%"

@@ -43,11 +43,26 @@ def test_ranks_against_a_plain_count(pairs, least, indicator):
             assert (pd.isna(place), why) == (True, "no_data")
         elif b < least:
             assert (pd.isna(place), why) == (True, "few_cases")
+        elif len(there) == 1:
+            assert (pd.isna(place), why) == (True, "alone")
         else:
             mine = Fraction(a, b)
             better = [o for o in there if (o > mine) == (indicator == "closing_rate") and o != mine]
             assert (place, why) == (1 + len(better), "")
     assert ranked["of"].dropna().eq(len(there)).all()
+
+
+def test_a_group_of_one_is_named_and_never_called_in():
+    table = pd.concat([rates([(1, 9), (8, 9), (7, 9)], m) for m in ("2025-05", "2025-06")])
+    groups = {"S0": "孤", "S1": "镇", "S2": "镇"}
+    for noise_aware in (False, True):
+        ranked = gk.rank(table, "closing_rate", within=groups, noise_aware=noise_aware)
+        own = ranked[ranked["subject"] == "S0"]
+        assert own["unranked"].tolist() == ["alone", "alone"]
+        assert own["rank"].isna().all()
+        assert gk.call_in(ranked)["subject"].tolist() == ["S2"]
+    fair = gk.rank(table, "closing_rate", within=groups, noise_aware=True)
+    assert "S0" not in set(gk.call_in(fair, sure=0.01)["subject"])
 
 
 def test_ties_and_groups():

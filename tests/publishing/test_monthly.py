@@ -69,6 +69,8 @@ def test_the_trend_begins_with_the_first_month_that_has_cases(cases):
     assert [row[0] for row in rows] == ["2025-04", "2025-05"]
     month = gk.indicators(cases, by=None, period="2025-04").set_index("indicator")
     assert rows[0][1] == f"{int(month.loc['reported', 'value']):,}"
+    above, below = month.loc["closing_rate", ["numerator", "denominator"]]
+    assert rows[0][3] == f"{gk.percent(above, below)} ({above}/{below})"
 
 
 def test_same_bytes_other_months_and_what_is_no_month(cases, tmp_path):
