@@ -36,7 +36,7 @@ __all__ = [
     "point_of",
 ]
 
-FORMAT, VERSION = "gridkit ledger", 1
+FORMAT, VERSION = "gridkit ledger", 2
 APPLICATION_ID, USER_VERSION = 0x47504B47, 10300
 _FOUNDING = ("format", "crs", "srs_id", "process")
 """Facts that never change: the chain begins with their digest."""
@@ -65,9 +65,6 @@ _BUSY_S = 60.0
 _CACHE_KB = 65_536
 _OWN_NUMBER = 100_000
 _POINT = struct.Struct("<2sBBiBIdd")
-_MIGRATIONS: dict[int, Any] = {}
-"""Version → function of a connection that brings a file to the next one."""
-
 _PLAIN = ("moves", "quarantine", "ledger")
 _TABLES = ("cases", *_PLAIN, "rtree_cases_geom")
 
@@ -111,6 +108,18 @@ CREATE TRIGGER cases_insert BEFORE INSERT ON cases BEGIN {guard}; END;
 CREATE TRIGGER cases_update BEFORE UPDATE ON cases BEGIN {guard}; END;
 CREATE TRIGGER moves_insert BEFORE INSERT ON moves BEGIN {guard}; END;
 """
+
+
+def _add_columns(db: sqlite3.Connection) -> None:
+    """Add the columns that cases have by now."""
+    have = {row[1] for row in db.execute("PRAGMA table_info(cases)")}
+    for name in COLUMNS:
+        if name not in have:
+            db.execute(f'ALTER TABLE cases ADD COLUMN "{name}" {_TYPES[KINDS[name]]}')
+
+
+_MIGRATIONS: dict[int, Any] = {1: _add_columns}
+"""Version → function of a connection that brings a file to the next one."""
 
 
 class Store:

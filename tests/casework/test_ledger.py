@@ -533,13 +533,34 @@ def test_a_newer_version_is_refused_and_an_older_one_brought_up(written, monkeyp
     tampered(path, "UPDATE ledger SET value='7' WHERE item='version'")
     with pytest.raises(FileError, match="version 7"):
         gk.Ledger(path)
-    tampered(path, "UPDATE ledger SET value='1' WHERE item='version'")
-    monkeypatch.setattr(stores, "VERSION", 2)
+    now = str(stores.VERSION)
+    tampered(path, f"UPDATE ledger SET value='{now}' WHERE item='version'")
+    monkeypatch.setattr(stores, "VERSION", stores.VERSION + 1)
     step = "INSERT INTO ledger VALUES ('brought_up', 'yes')"
-    monkeypatch.setitem(stores._MIGRATIONS, 1, lambda db: db.execute(step))
+    monkeypatch.setitem(stores._MIGRATIONS, int(now), lambda db: db.execute(step))
     with gk.Ledger(path) as ledger:
-        assert ledger._store.facts["version"] == "2"
+        assert ledger._store.facts["version"] == str(int(now) + 1)
         assert ledger._store.facts["brought_up"] == "yes"
+
+
+NEW_IN_2 = (
+    "measure", "result", "appeal", "return_n", "missed", "self_handled", "public", "campaign",
+)  # fmt: skip
+
+
+def test_a_ledger_of_version_1_gets_the_columns_of_today(written):
+    path, head = written
+    drops = [f'ALTER TABLE cases DROP COLUMN "{c}"' for c in NEW_IN_2]
+    tampered(path, *drops, "UPDATE ledger SET value='1' WHERE item='version'")
+    with gk.Ledger(path) as ledger:
+        assert ledger.head == head
+        sound(ledger)
+        assert ledger.cases()["campaign"].isna().all()
+        more = reports(2, first=100, campaign="门前三包")
+        assert ledger.file(more).new == 2
+        ledger.move("C0", "note", at=at("2025-10-20 09:00"), actor="P1", measure="约谈")
+        assert ledger.cases().set_index("case_id").loc["C0", "measure"] == "约谈"
+        sound(ledger)
 
 
 def test_a_full_disk_keeps_what_was_acknowledged(ledger):
