@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from .errors import OptionError as OptionError
     from .errors import SchemaError as SchemaError
     from .evaluation.audits import audit_table as audit_table
+    from .evaluation.clusters import hotspots as hotspots
     from .evaluation.definitions import Definitions as Definitions
     from .evaluation.definitions import load_indicators as load_indicators
     from .evaluation.facets import compare_periods as compare_periods
@@ -260,6 +261,7 @@ _HOMES = {
     "hand_over": "staffing.history",
     "heat_map": "publishing.maps",
     "hex_cells": "division.lattice",
+    "hotspots": "evaluation.clusters",
     "indicators": "evaluation.rates",
     "load_barriers": "rules",
     "load_categories": "rules",
