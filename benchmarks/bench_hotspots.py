@@ -62,7 +62,7 @@ def beside_esda(cells, ours: pd.DataFrame) -> None:
         start = time.perf_counter()
         peer = G_Local(
             cells["per_km2"].to_numpy(), W(lists, silence_warnings=True), star=True,
-            transform="B", permutations=999, seed=1,
+            transform="B", permutations=999, seed=1, n_jobs=1,
         )  # fmt: skip
         seconds = time.perf_counter() - start
     print(f"esda: {seconds:.2f} s")
