@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from .evaluation.scoring import load_scoring as load_scoring
     from .evaluation.scoring import score as score
     from .evaluation.scoring import score_parts as score_parts
+    from .evaluation.smoothing import smooth_rates as smooth_rates
     from .evaluation.tallies import tally as tally
     from .intake.categories import read_categories as read_categories
     from .intake.categories import suggest_category as suggest_category
@@ -308,6 +309,7 @@ _HOMES = {
     "score": "evaluation.scoring",
     "score_parts": "evaluation.scoring",
     "share_reward": "evaluation.ranking",
+    "smooth_rates": "evaluation.smoothing",
     "split_blocks": "division.splitting",
     "split_cell": "division.life",
     "square_cells": "division.lattice",
