@@ -137,6 +137,7 @@ if TYPE_CHECKING:
     from .publishing.compare_maps import compare_map as compare_map
     from .publishing.editor import edit_cells as edit_cells
     from .publishing.finding_maps import findings_map as findings_map
+    from .publishing.hotspot_maps import hotspot_map as hotspot_map
     from .publishing.maps import cell_map as cell_map
     from .publishing.maps import heat_map as heat_map
     from .publishing.monthly import monthly_report as monthly_report
@@ -262,6 +263,7 @@ _HOMES = {
     "hand_over": "staffing.history",
     "heat_map": "publishing.maps",
     "hex_cells": "division.lattice",
+    "hotspot_map": "publishing.hotspot_maps",
     "hotspots": "evaluation.clusters",
     "indicators": "evaluation.rates",
     "load_barriers": "rules",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..evaluation.heat import Density
     from ..intake.district import District
 
-__all__ = ["cell_map", "heat_map"]
+__all__ = ["begin_map", "cell_map", "finish_map", "heat_map", "require_cells"]
 
 RAMP_COLOURS = 24  # of the heat picture; the page mixes between them
 
@@ -99,15 +99,15 @@ def cell_map(
     >>> type(gk.cell_map(cells, title="示例")).__name__
     'GridMap'
     """
-    _require(cells, district, audience)
+    require_cells(cells, district, audience)
     label, values = _values(cells, value, require_lang(lang))
-    m, canvas = _begin(cells, district, lang, title, m)
+    m, canvas = begin_map(cells, district, lang, title, m)
     figures = figures_of(scores, texts(cells["cell_code"]), canvas.lang)
     areas = canvas.add_areas(figures=figures, posts=posts, roster=roster, audience=audience)
     _add_view(m, _cell_view(label, areas, values, classify(values), FIGURES))
     period = None if scores is None else scores["period"].max()
     named = isinstance(period, str) and period != WHOLE
-    _finish(m, canvas, audience, review_no, period=period if named else None)
+    finish_map(m, canvas, audience, review_no, period=period if named else None)
     return m
 
 
@@ -182,7 +182,7 @@ def heat_map(
     >>> heat.title
     'One report'
     """
-    _require(cells, district, audience)
+    require_cells(cells, district, audience)
     same_crs(located, cells, what="located")
     if density is not None and bandwidth_m is not None:
         raise OptionError(*message("publishing.map_two_densities"))
@@ -190,7 +190,7 @@ def heat_map(
     if m is None and title is None:
         name = "" if district is None else district.name
         title = say("publishing.map_heat_title", require_lang(lang), name=name).strip()
-    m, canvas = _begin(cells, district, lang, title, m)
+    m, canvas = begin_map(cells, district, lang, title, m)
     placed = ~shapely.is_missing(located.geometry.to_numpy()) & ~located.is_empty
     shown = located[located["cell_code"].notna() & placed]
     if density is None:
@@ -202,7 +202,7 @@ def heat_map(
     areas = canvas.add_areas(figures=figures, posts=posts, roster=roster, audience=audience)
     _add_heat(m, canvas, density, areas, counts["per_km2"].to_numpy())
     m.block.doc["summary"] = _summary(located, canvas.lang)
-    _finish(
+    finish_map(
         m,
         canvas,
         audience,
@@ -214,7 +214,8 @@ def heat_map(
     return m
 
 
-def _require(cells: gpd.GeoDataFrame, district: District | None, audience: str) -> None:
+def require_cells(cells: gpd.GeoDataFrame, district: District | None, audience: str) -> None:
+    """Raise unless there are cells in metres, a district in the same CRS, and an audience."""
     CELLS.check(cells, source="cells")
     if not len(cells):
         raise GeometryError(*message("publishing.map_no_cells"))
@@ -224,7 +225,7 @@ def _require(cells: gpd.GeoDataFrame, district: District | None, audience: str) 
     require_audience(audience)
 
 
-def _begin(
+def begin_map(
     cells: gpd.GeoDataFrame,
     district: District | None,
     lang: str,
@@ -347,7 +348,7 @@ def _days(shown: gpd.GeoDataFrame) -> str | None:
     return f"{first:%Y-%m-%d} – {last:%Y-%m-%d}"
 
 
-def _finish(
+def finish_map(
     m: GridMap,
     canvas: Canvas,
     audience: str,

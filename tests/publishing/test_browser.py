@@ -2,10 +2,13 @@
 
 import folium
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pytest
 
+from gridkit.evaluation.clusters import hotspots
 from gridkit.publishing.bulletins import bulletin
+from gridkit.publishing.hotspot_maps import COLOURS, hotspot_map
 from gridkit.publishing.maps import cell_map, heat_map
 from gridkit.publishing.offline import GridMap, save_map
 
@@ -262,3 +265,29 @@ def test_the_bulletins_tables_stay_readable_on_a_phone(chromium, tmp_path):
     assert "CLH2500450" in made.html
     assert max(heights) < 80
     assert wide <= 390
+
+
+def test_hot_and_cold_spots_have_their_colours_names_and_figures(city, tmp_path, visit):
+    kinds = ["hot", "hot", "cold", "cold"]
+    found = hotspots(city.cells, pd.Series(range(len(city.cells)), dtype=float))
+    found["kind"] = pd.array([*kinds, *[""] * (len(found) - 4)], dtype="str")
+    found["q"] = [0.005, 0.03, 0.03, 0.005, *[1.0] * (len(found) - 4)]
+    found.loc[len(found) - 1, ["value", "z", "p", "q"]] = None
+    path = save_map(hotspot_map(found, lang="en"), tmp_path / "hot.html")
+    seen = visit(path).ready()
+    legend = seen.page.inner_text("#gk-legend")
+    told = [f"Cold (q ≤ {q}) · 1" for q in (0.01, 0.05)]
+    told += [f"Hot (q ≤ {q}) · 1" for q in (0.01, 0.05)]
+    for words in (*told, f"Chance explains it · {len(found) - 5}", "no data"):
+        assert words.lower() in legend.lower()
+    seen.page.uncheck("[name=gk-on-outlines]")
+    inks = np.array([[int(c[k : k + 2], 16) for k in (1, 3, 5)] for c in COLOURS])
+    for i, wanted in {0: 4, 1: 3, 2: 1, 3: 0, 6: 2}.items():
+        off = np.abs(inks - pixel(seen, *middle(city, i))).sum(axis=1)
+        assert off.argmin() == wanted
+    seen.click_at(*middle(city, 1))
+    seen.page.wait_for_selector("#gk-cell:not([hidden])")
+    text = seen.page.inner_text("#gk-cell")
+    assert f"{found['z'].iloc[1]:.2f}" in text
+    assert "0.0300" in text
+    assert_quiet(seen, path)

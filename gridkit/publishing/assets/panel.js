@@ -42,6 +42,13 @@ function showLegend(page) {
     });
     bar.style.background = `linear-gradient(to right, ${colours.join(",")})`;
     box.append(bar, ticks(layer.stops, doc.lang));
+  } else if (layer.names) {
+    layer.names.forEach((name, k) => {
+      const row = make("p", null, "gk-none"), swatch = make("i");
+      swatch.style.background = layer.colours[k];
+      row.append(swatch, make("span", name));
+      box.append(row);
+    });
   } else if (layer.colours.length) {
     for (const colour of layer.colours) {
       const block = make("i");
