@@ -134,6 +134,7 @@ if TYPE_CHECKING:
     from .publishing.audit_maps import audit_map as audit_map
     from .publishing.bulletins import Bulletin as Bulletin
     from .publishing.bulletins import bulletin as bulletin
+    from .publishing.case_maps import case_map as case_map
     from .publishing.compare_maps import compare_map as compare_map
     from .publishing.editor import edit_cells as edit_cells
     from .publishing.finding_maps import findings_map as findings_map
@@ -231,6 +232,7 @@ _HOMES = {
     "bulletin": "publishing.bulletins",
     "call_in": "evaluation.ranking",
     "cards": "evaluation.ranking",
+    "case_map": "publishing.case_maps",
     "cell_map": "publishing.maps",
     "cells_at": "division.lineage",
     "chain_of": "staffing.command",
