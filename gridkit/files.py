@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import FileError
 from .messages import message
@@ -15,7 +16,7 @@ from .messages import message
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["atomic_path", "read_standard", "require_file", "split_head"]
+__all__ = ["atomic_path", "read_standard", "read_toml", "require_file", "split_head"]
 
 
 @contextlib.contextmanager
@@ -92,6 +93,26 @@ def read_standard(path: str | Path | None, default: str) -> tuple[str, str]:
     except OSError as error:
         why = error.strerror or error
         raise FileError(*message("files.cannot_read", path=path, why=why)) from error
+
+
+def read_toml(path: str | Path | None, default: str) -> tuple[dict[str, Any], str]:
+    """Return the tables of a city's own TOML file, or of that in ``gridkit/standards``; its name.
+
+    Parameters
+    ----------
+    path, default
+        As in `read_standard`.
+
+    Raises
+    ------
+    FileError
+        As in `read_standard`, or no TOML.
+    """
+    text, name = read_standard(path, default)
+    try:
+        return tomllib.loads(text), name
+    except tomllib.TOMLDecodeError as error:
+        raise FileError(*message("rules.not_toml", path=name, why=error)) from error
 
 
 def split_head(text: str) -> tuple[dict[str, str], list[str]]:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import csv
 import functools
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from .errors import FileError, Lang, SchemaError, raise_all
-from .files import read_standard, split_head
+from .errors import Lang, SchemaError, raise_all
+from .files import read_standard, read_toml, split_head
 from .messages import Message, message
 
 if TYPE_CHECKING:
@@ -258,11 +257,8 @@ class Category:
 
 
 def _toml(path: str | Path | None, default: str, key: str, fields: tuple[str, ...]) -> list[dict]:  # type: ignore[type-arg]
-    text, name = read_standard(path, default)
-    try:
-        rows: list[dict[str, object]] = tomllib.loads(text).get(key, [])
-    except tomllib.TOMLDecodeError as error:
-        raise FileError(*message("rules.not_toml", path=name, why=error)) from error
+    data, name = read_toml(path, default)
+    rows: list[dict[str, object]] = data.get(key, [])
     problems = [
         message("rules.missing_field", path=name, item=f"{key}[{i}]", field=field)
         for i, row in enumerate(rows)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..errors import FileError, OptionError, SchemaError, raise_all
-from ..files import read_standard
+from ..errors import OptionError, SchemaError, raise_all
+from ..files import read_toml
 from ..messages import message, require_lang
 from ..staffing.command import chain_of
 from ..tables import POSTS
@@ -75,11 +74,8 @@ def load_escalation(path: str | Path | None = None) -> tuple[EscalationStep, ...
     >>> [(step.over, step.rises) for step in gk.load_escalation()]
     [(1.0, 0), (1.5, 1), (2.0, 2), (3.0, 9)]
     """
-    text, name = read_standard(path, "escalation.toml")
-    try:
-        rows = tomllib.loads(text).get("step", [])
-    except tomllib.TOMLDecodeError as error:
-        raise FileError(*message("rules.not_toml", path=name, why=error)) from error
+    data, name = read_toml(path, "escalation.toml")
+    rows = data.get("step", [])
     fields = ("over", "rises", "zh", "en")
     problems = [] if rows else [message("rules.no_items", path=name, item="step")]
     problems += [

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FileError, MoveError, OptionError, SchemaError, raise_all
-from ..files import read_standard
+from ..errors import MoveError, OptionError, SchemaError, raise_all
+from ..files import read_toml
 from ..messages import Message, message
 from .limits import parse_limit
 
@@ -205,11 +204,7 @@ def load_process(source: str | Path = "standard") -> Process:
     ['巡查', '反馈', '协调', '处置', '督查办结']
     """
     known = isinstance(source, str) and source in PROFILES
-    text, name = read_standard(None if known else source, f"process_{source}.toml")
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise FileError(*message("rules.not_toml", path=name, why=error)) from error
+    data, name = read_toml(None if known else source, f"process_{source}.toml")
     raise_all(SchemaError, _missing(data, name))
     head = data["process"]
     stages = [Stage(**row) for row in data["stage"]]

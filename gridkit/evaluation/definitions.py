@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import tomllib
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import FileError, OptionError, SchemaError, raise_all
-from ..files import read_standard
+from ..errors import OptionError, SchemaError, raise_all
+from ..files import read_toml
 from ..messages import message
 
 if TYPE_CHECKING:
@@ -161,11 +160,7 @@ def _standard() -> Definitions:
 
 
 def _read(path: str | Path | None) -> Definitions:
-    text, name = read_standard(path, "indicators.toml")
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise FileError(*message("rules.not_toml", path=name, why=error)) from error
+    data, name = read_toml(path, "indicators.toml")
     raise_all(
         SchemaError,
         [*_misshapen(data, "count", Count, name), *_misshapen(data, "indicator", Indicator, name)],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import tomllib
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..errors import FileError, OptionError, SchemaError, raise_all
-from ..files import read_standard
+from ..errors import OptionError, SchemaError, raise_all
+from ..files import read_toml
 from ..messages import message
 from .definitions import did_you_mean, load_indicators
 from .rates import half_up
@@ -137,11 +136,7 @@ def load_scoring(
     >>> [(i.indicator, float(i.weight)) for i in gk.load_scoring().profiles["department"].items]
     [('filed', 0.1), ('closing_rate', 0.3), ('on_time_disposal_rate', 0.3), ('rework_rate', 0.3)]
     """
-    text, name = read_standard(path, "scores.toml")
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise FileError(*message("rules.not_toml", path=name, why=error)) from error
+    data, name = read_toml(path, "scores.toml")
     known = load_indicators() if definitions is None else definitions
     raise_all(SchemaError, [*_lacking(data, name)])
     profiles: dict[str, Profile] = {}

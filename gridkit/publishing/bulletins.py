@@ -8,12 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..casework.cases import with_areas
-from ..evaluation.periods import Period
 from ..files import atomic_path
-from ..messages import require_lang, say
-from ..privacy import require_audience
-from ..tables import CASES
+from ..messages import say
 from .documents import write_docx
 from .facts import Facts, day, gather
 from .markup import Markup, page, tag
@@ -26,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..errors import Lang
+    from ..evaluation.periods import Period
     from ..intake.district import District
 
 __all__ = ["Bulletin", "bulletin", "compose"]
@@ -154,19 +151,17 @@ def bulletin(
     >>> "&lt;b&gt;热线&lt;/b&gt;" in made.html, "<script" in made.html
     (True, False)
     """
-    language = require_lang(lang)
-    CASES.check(cases, source="cases")
     facts = gather(
-        cases if cells is None else with_areas(cases, cells),
-        period=Period.parse(period) if isinstance(period, str) else period,
+        cases,
+        period=period,
         at=at,
         cells=cells,
         district=district,
-        lang=language,
-        audience=require_audience(audience),
+        lang=lang,
+        audience=audience,
     )
     place = title if title is not None else district.name if district is not None else ""
-    return compose(facts, place=place, heading=say("publishing.bulletin_heading", language))
+    return compose(facts, place=place, heading=say("publishing.bulletin_heading", facts.lang))
 
 
 def compose(

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ..casework.cases import with_areas
 from ..crs import area_m2
+from ..evaluation.periods import Period
 from ..evaluation.rates import INDICATORS, NO_SUBJECT, as_of, half_up, indicators, percent
-from ..messages import say
+from ..messages import require_lang, say
+from ..privacy import require_audience
 from ..rules import load_categories
+from ..tables import CASES
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from ..errors import Lang
     from ..evaluation.definitions import Indicator
-    from ..evaluation.periods import Period
     from ..intake.district import District
 
 __all__ = ["GROUPINGS", "Facts", "day", "gather", "subject_word"]
@@ -152,14 +155,20 @@ def subject_word(kind: str, lang: Lang) -> str:
 def gather(
     cases: pd.DataFrame,
     *,
-    period: Period | None,
+    period: Period | str | None,
     at: datetime | None,
     cells: pd.DataFrame | None,
     district: District | None,
-    lang: Lang,
+    lang: str,
     audience: str,
 ) -> Facts:
-    """Count what a bulletin says; see `bulletin` for the parameters."""
+    """Check what a bulletin is given, and count what it says; see `bulletin` for the parameters."""
+    spoken, seen_by = require_lang(lang), require_audience(audience)
+    CASES.check(cases, source="cases")
+    if isinstance(period, str):
+        period = Period.parse(period)
+    if cells is not None:
+        cases = with_areas(cases, cells)
     kinds = [c for c in GROUPINGS if c in cases.columns and cases[c].notna().any()]
     scores = indicators(cases, by=[None, *kinds], period=period, at=at)
     before = None if period is None else _counts_of(cases, period.previous())
@@ -171,8 +180,8 @@ def gather(
         _units(cases, period, at, with_before=before is not None),
         period,
         as_of(cases, period, at),
-        lang,
-        audience,
+        spoken,
+        seen_by,
         {} if district is None else _names(district),
         {} if cells is None else _land(cells),
     )

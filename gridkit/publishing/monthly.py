@@ -6,16 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..casework.cases import with_areas
 from ..errors import OptionError
 from ..evaluation.definitions import load_indicators
 from ..evaluation.periods import Period
 from ..evaluation.rates import INDICATORS, NO_SUBJECT, indicators, percent
 from ..evaluation.scoring import load_scoring, score, score_parts
 from ..evaluation.tallies import tally
-from ..messages import message, require_lang, say
-from ..privacy import require_audience
-from ..tables import CASES
+from ..messages import message, say
 from .bulletins import Bulletin, compose
 from .facts import gather
 from .markup import Markup, grid, tag
@@ -92,21 +89,19 @@ def monthly_report(
     >>> "门前三包" in gk.monthly_report(cases, period="2025-10", title="示例区").html
     True
     """
-    language = require_lang(lang)
-    CASES.check(cases, source="cases")
     span = Period.parse(period) if isinstance(period, str) else period
     if not 28 <= (span.end - span.start).days <= 31:
         raise OptionError(*message("publishing.no_month", period=span.name))
-    whole = cases if cells is None else with_areas(cases, cells)
     facts = gather(
-        whole,
+        cases,
         period=span,
         at=at,
         cells=cells,
         district=district,
-        lang=language,
-        audience=require_audience(audience),
+        lang=lang,
+        audience=audience,
     )
+    language = facts.lang
     known = load_scoring() if scoring is None else scoring
     more = [
         (say("publishing.monthly_scores", language), _scores(facts, profile, known)),

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..casework.cases import with_areas
-from ..evaluation.periods import Period
 from ..evaluation.ranking import rank
 from ..evaluation.rates import INDICATORS, NO_SUBJECT, counted, percent
-from ..messages import require_lang, say
-from ..privacy import mask_text, require_audience
+from ..messages import say
+from ..privacy import mask_text
 from ..sheets import write_xlsx
 from ..tables import CASES
 from .facts import GROUPINGS, gather, subject_word
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..errors import Lang
+    from ..evaluation.periods import Period
     from ..intake.district import District
     from .facts import Facts
 
@@ -98,17 +97,16 @@ def workbook(
     >>> list(sheets), sheets["来源"]["上报数"].tolist()
     (['总体情况', '来源'], [1, 1])
     """
-    language = require_lang(lang)
-    CASES.check(cases, source="cases")
     facts = gather(
-        cases if cells is None else with_areas(cases, cells),
-        period=Period.parse(period) if isinstance(period, str) else period,
+        cases,
+        period=period,
         at=at,
         cells=cells,
         district=district,
-        lang=language,
-        audience=require_audience(audience),
+        lang=lang,
+        audience=audience,
     )
+    language = facts.lang
     sheets = {say("publishing.bulletin_overview", language): _totals(facts)}
     for kind in GROUPINGS:
         if kind in facts.counts:
