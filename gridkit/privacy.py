@@ -8,13 +8,15 @@ import unicodedata
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
+import numpy as np
 import pandas as pd
+import shapely
 
 from .errors import OptionError
 from .messages import message
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "AUDIENCES",
@@ -23,6 +25,7 @@ __all__ = [
     "mask_name",
     "mask_people",
     "mask_phone",
+    "mask_points",
     "mask_text",
     "require_audience",
 ]
@@ -247,6 +250,34 @@ def mask_people(frame: Frame, *, audience: str) -> Frame:
     if seen_by == "public" and "base" in out.columns:
         out["base"] = out["base"].where(pd.Series(False, index=out.index))
     return out
+
+
+def mask_points(points: NDArray[np.object_], *, audience: str, size_m: float = 50.0) -> Any:
+    """Return points as one audience may see them: the public in the middle of squares.
+
+    Parameters
+    ----------
+    points : ndarray of geometry
+        In metres; empty ones stay empty.
+    audience : {"internal", "leaders", "public"}
+    size_m : float
+        Side of the squares.
+
+    Raises
+    ------
+    OptionError
+        Unknown audience.
+
+    Examples
+    --------
+    >>> import shapely
+    >>> from gridkit.privacy import mask_points
+    >>> shapely.get_coordinates(mask_points(shapely.points([[7, 61]]), audience="public")).tolist()
+    [[25.0, 75.0]]
+    """
+    if require_audience(audience) != "public":
+        return points
+    return shapely.transform(points, lambda xy: np.floor(xy / size_m) * size_m + size_m / 2)
 
 
 def mask_counts(values: ArrayLike | pd.Series, *, audience: str, k: int = 5) -> pd.Series:

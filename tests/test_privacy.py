@@ -15,6 +15,8 @@ from gridkit.privacy import (
     mask_name,
     mask_people,
     mask_phone,
+    mask_points,
+    mask_text,
     require_audience,
 )
 
@@ -200,3 +202,29 @@ def test_unknown_audience():
     ):
         with pytest.raises(OptionError, match="internal, leaders, public"):
             call()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("请回电13812341234", "请回电138****1234"),
+        ("电话１３８１２３４１２３４，3号楼2单元", "电话138****1234，3号楼2单元"),
+        ("0535-6212345", "****-*****45"),
+        ("身份证370602199001011234", "身份证****************34"),
+        ("110、12345、2025年5月", "110、12345、2025年5月"),
+    ],
+)
+def test_numbers_within_texts_are_masked_and_words_stay(text, shown):
+    assert mask_text(text) == shown
+    assert mask_text(mask_text(text)) == shown
+    assert mask_text(pd.Series([text, None])).tolist()[0] == shown
+
+
+def test_the_public_sees_points_in_the_middle_of_squares():
+    points = np.array([shapely.Point(7, 61), shapely.Point(), shapely.Point(49.9, 50)], object)
+    for audience in ("internal", "leaders"):
+        assert mask_points(points, audience=audience) is points
+    seen = mask_points(points, audience="public")
+    assert [p.wkt for p in seen] == ["POINT (25 75)", "POINT EMPTY", "POINT (25 75)"]
+    with pytest.raises(OptionError):
+        mask_points(points, audience="everybody")

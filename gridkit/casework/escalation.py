@@ -124,7 +124,8 @@ def escalations(
         A row for each case and person, cases in the order given: ``case_id``, ``due_at``,
         ``used``, ``step`` in words, ``level``, ``area_code``, ``role``, ``person_id`` and
         ``gap``: ``unfilled``, where nobody held the rung that was due and the next one above is
-        told; ``nobody``, where no rung has anybody; ``no_area``, where the case has no area that
+        told, or the highest below where there is none above;
+        ``nobody``, where no rung has anybody; ``no_area``, where the case has no area that
         posts or areas know. No gap is empty text.
 
     Raises
@@ -196,14 +197,11 @@ def _told(way: pd.DataFrame | None, rises: int) -> list[tuple[Any, ...]]:
         iter(way[way["gap"].isin(["", "unfilled"])].groupby("step", sort=True))
     )
     listed = list(rungs.values())
-    if not listed:
-        return [(None, None, None, None, "nobody")]
-    due = min(rises, len(listed) - 1)
     filled = [i for i, rung in enumerate(listed) if rung["person_id"].notna().any()]
-    above = [i for i in filled if i >= due]
     if not filled:
         return [(None, None, None, None, "nobody")]
-    at = above[0] if above else filled[-1]
+    due = min(rises, len(listed) - 1)
+    at = next((i for i in filled if i >= due), filled[-1])
     rung = listed[at][listed[at]["person_id"].notna()]
     gap = "" if at == due else "unfilled"
     columns = rung[["level", "area_code", "role", "person_id"]].to_numpy().tolist()

@@ -62,8 +62,8 @@ def then_and_now(
         A row for each case, or for each case and role: ``case_id``, ``cell_code`` (then),
         ``cell_now``, ``cell_change`` (``same``; ``replaced``: another cell today; ``unclear``: no
         point, and several cells stand for the old one, listed in ``cell_candidates``; ``found``:
-        had none, has one today; ``none``), and with `posts` ``role``, ``person_then``,
-        ``person_now`` and ``person_changed``.
+        had none, has one today; ``none``: has none today), and with `posts` ``role``,
+        ``person_then``, ``person_now`` and ``person_changed``.
 
     Raises
     ------

@@ -11,6 +11,7 @@ import pandas as pd
 from ..calendar import require_instant
 from ..errors import GridkitWarning, MoveError, OptionError, raise_all
 from ..messages import message
+from ..tables import CASES
 from .clock import WorkClock
 from .limits import Limit, parse_limit
 from .process import COUNTED, DETAILS
@@ -124,6 +125,9 @@ def _refusals(
     strange = [name for name in details if name not in DETAILS]
     if strange:
         found.append(message("casework.no_detail", names=", ".join(strange), known=_KNOWN))
+    unclear = [n for n in _FLAGS if there(details.get(n)) and details[n] not in (True, False)]
+    if unclear:
+        found.append(message("casework.no_flag", names=", ".join(unclear)))
     if not actor.strip():
         found.append(message("casework.no_actor", action=action.code))
     last: Any = case.get("moved_at")
@@ -136,6 +140,7 @@ def _refusals(
 
 
 _KNOWN = ", ".join(DETAILS)
+_FLAGS = tuple(name for name in DETAILS if CASES[name].kind == "flag")
 
 
 @dataclass(frozen=True)

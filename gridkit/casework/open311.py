@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 
 from ..files import atomic_path
 from ..messages import require_lang
-from ..privacy import mask_text, require_audience
+from ..privacy import mask_points, mask_text, require_audience
 from ..rules import load_categories
 from .process import load_process
 
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
     from .process import Process
 
 __all__ = ["open311_requests", "open311_services", "write_open311"]
-
-_BIN_M = 50.0
-"""The public sees points in the middle of squares of this size."""
 
 
 def open311_requests(
@@ -103,12 +99,8 @@ def open311_requests(
 
 
 def _degrees(cases: gpd.GeoDataFrame, audience: Audience) -> tuple[list[Any], list[Any]]:
-    points = cases.geometry
-    if audience == "public":
-        middle = shapely.transform(
-            points.to_numpy(), lambda xy: np.floor(xy / _BIN_M) * _BIN_M + _BIN_M / 2
-        )
-        points = gpd.GeoSeries(middle, index=points.index, crs=points.crs)
+    shown = mask_points(cases.geometry.to_numpy(), audience=audience)
+    points = gpd.GeoSeries(shown, crs=cases.crs)
     degrees = points.to_crs(4326)
     listed = (degrees.x.round(6), degrees.y.round(6))
     lon, lat = ([None if np.isnan(v) else float(v) for v in values] for values in listed)

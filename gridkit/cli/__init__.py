@@ -14,7 +14,7 @@ from ..errors import GridkitError, GridkitWarning, Lang
 from ..files import atomic_path
 from ..messages import say
 from . import evaluation, ledger
-from .options import add_cell_columns, add_map_datum
+from .shared import add_cell_columns, add_map_datum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

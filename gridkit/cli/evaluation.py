@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import FileError, OptionError
 from ..messages import message, say
-from .ledger import print_table
+from .shared import print_table
 
 if TYPE_CHECKING:
     import argparse

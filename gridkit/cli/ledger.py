@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import FileError, OptionError
 from ..messages import message, say
-from .options import add_cell_columns, add_map_datum
+from .shared import add_cell_columns, add_map_datum, print_table
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     import pandas as pd
 
     from ..casework.ledger import Ledger
 
-__all__ = ["add_to", "print_table"]
+__all__ = ["add_to"]
 
 _FORMS = {".gpkg": "copy", ".xlsx": "sheet", "": "open311"}
 _SHOWN = ("case_id", "stage", "category", "cell_code", "responsible_unit", "due_at", "used")
+_FLAGS = {"true": True, "yes": True, "是": True, "false": False, "no": False, "否": False}
 _HISTORY = ("version", "at", "action", "stage_to", "actor", "reason")
 
 
@@ -183,7 +184,7 @@ def _move(args: argparse.Namespace) -> int:
         name, found, value = pair.partition("=")
         if not found:
             raise OptionError(*message("cli.bad_pair", value=pair))
-        details[name] = _time(value, args.tz) if KINDS.get(name) == "time" else value
+        details[name] = _detail(KINDS.get(name, "text"), value, args.tz)
     with _open(args) as ledger:
         version = ledger.move(
             args.case,
@@ -201,6 +202,15 @@ def _move(args: argparse.Namespace) -> int:
     return 0
 
 
+def _detail(kind: str, value: str, tz: str) -> Any:
+    """Return a detail of a move as its column wants it; what is no yes and no no stays text."""
+    if kind == "time":
+        return _time(value, tz)
+    if kind == "flag":
+        return _FLAGS.get(value.strip().lower(), value)
+    return value
+
+
 def _show(args: argparse.Namespace) -> int:
     with _open(args) as ledger:
         if args.case is not None:
@@ -215,24 +225,6 @@ def _show(args: argparse.Namespace) -> int:
                 name = stage.zh if args.lang == "zh" else stage.en
                 print(f"{counts.get(stage.code, 0):>12,}  {name}")
     return 0
-
-
-def print_table(table: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Print a row a line, values apart by tabs: terminals escape nothing, so controls go."""
-    listed = [c for c in columns if c in table.columns]
-    print("\t".join(listed))
-    for row in table[listed].to_numpy().tolist():
-        print("\t".join("".join(c for c in _shown(v) if c.isprintable()) for v in row))
-
-
-def _shown(value: Any) -> str:
-    import pandas as pd
-
-    if pd.isna(value):
-        return "–"
-    if isinstance(value, pd.Timestamp):
-        return value.strftime("%Y-%m-%d %H:%M")
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 def _take(args: argparse.Namespace) -> int:

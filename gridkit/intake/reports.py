@@ -190,7 +190,7 @@ def read_reports(
     headers = {column: header for header, column in mapping.items()}
     frame = with_closing(rename_columns(raw, mapping), profile)
     if "closed_at" in frame.columns:
-        headers.setdefault("closed_at", "status")
+        headers.setdefault("closed_at", headers.get("status", "status"))
     if swap_axes:
         frame = _swapped(frame)
     places = place(frame, headers=headers, source=name, datum=datum, district=district, crs=crs)

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-import shapely
 
 from ..crs import same_crs
 from ..errors import SchemaError
 from ..messages import message, require_lang, say
-from ..privacy import mask_text, require_audience
+from ..privacy import mask_counts, mask_points, mask_text, require_audience
 from ..rules import load_categories
 from .content import texts
 from .marks import Item, Style, add_marks, add_plain, begin, finish
+from .words import audience_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import geopandas as gpd
-    from numpy.typing import NDArray
 
     from ..errors import Lang
     from ..intake.district import District
@@ -32,7 +30,6 @@ __all__ = ["case_map"]
 
 _NEEDED = ("case_id", "due_at", "used", "light")
 _ORDER = ("red", "yellow", "green")
-_BIN_M = 50.0
 
 
 def case_map(
@@ -108,24 +105,21 @@ def case_map(
         name = "" if district is None else district.name
         title = say("publishing.cases_title", spoken, name=name).strip()
     m, canvas = begin(cells, district, lang, title)
-    add_plain(canvas, say("publishing.word_cell", spoken), _counts(running, cells, spoken))
+    add_plain(canvas, say("publishing.word_cell", spoken), _counts(running, cells, spoken, seen_by))
     known = load_categories() if categories is None else categories
     rank = running["light"].map({light: k for k, light in enumerate(_ORDER)})
     cases = running.assign(_rank=rank).dropna(subset="_rank")
     cases = cases.sort_values(["_rank", "used", "case_id"], ascending=[True, False, True])
     items = [_item(row, known, spoken, seen_by) for row in cases.to_dict("records")]
     heading = say("publishing.cases_list", spoken)
-    add_marks(canvas, _styles(spoken), items, _places(cases, seen_by), heading=heading)
+    places = mask_points(cases.geometry.to_numpy(), audience=seen_by)
+    add_marks(canvas, _styles(spoken), items, places, heading=heading)
     counts = cases["light"].value_counts()
     head = [
         say("publishing.cases_red", spoken) + f" {counts.get('red', 0):,}",
         say("publishing.cases_yellow", spoken) + f" {counts.get('yellow', 0):,}",
         say("publishing.cases_green", spoken) + f" {counts.get('green', 0):,}",
-        {
-            "internal": say("publishing.audience_internal", spoken),
-            "leaders": say("publishing.audience_leaders", spoken),
-            "public": say("publishing.audience_public", spoken),
-        }[seen_by],
+        audience_words(seen_by, spoken),
     ]
     finish(m, canvas, head=head, hint=say("publishing.cases_click", spoken))
     return m
@@ -149,26 +143,23 @@ def _signs(lang: Lang) -> tuple[str, str, str]:
     )
 
 
-def _counts(running: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, lang: Lang) -> dict[str, list[str]]:
-    """Return how many cases each cell has under way, and how many are overdue."""
+def _counts(
+    running: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, lang: Lang, audience: Audience
+) -> dict[str, list[str]]:
+    """Return how many cases each cell has under way and overdue, small counts withheld."""
     if "cell_code" not in running.columns:
         return {}
-    codes = texts(cells["cell_code"])
-    every = running["cell_code"].value_counts()
-    late = running.loc[running["light"] == "red", "cell_code"].value_counts()
-    return {
-        say("publishing.cases_here", lang): [f"{every.get(c, 0):,}" for c in codes],
-        say("publishing.cases_red", lang): [f"{late.get(c, 0):,}" for c in codes],
+    late = running[running["light"] == "red"]
+    counted = {
+        say("publishing.cases_here", lang): running["cell_code"],
+        say("publishing.cases_red", lang): late["cell_code"],
     }
-
-
-def _places(cases: gpd.GeoDataFrame, audience: Audience) -> NDArray[Any]:
-    places: NDArray[Any] = cases.geometry.to_numpy()
-    if audience != "public":
-        return places
-    return np.asarray(
-        shapely.transform(places, lambda xy: np.floor(xy / _BIN_M) * _BIN_M + _BIN_M / 2)
-    )
+    codes = texts(cells["cell_code"])
+    figures = {}
+    for label, found in counted.items():
+        counts = mask_counts(found.value_counts().reindex(codes, fill_value=0), audience=audience)
+        figures[label] = ["< 5" if pd.isna(n) else f"{n:,}" for n in counts]
+    return figures
 
 
 def _item(

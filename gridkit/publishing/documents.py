@@ -56,9 +56,9 @@ class _Reader(HTMLParser):
             self._text = []
             self._table.figures[-1].append(given.get("class") == "n")
             self._table.heads += tag == "th" and len(self._table.rows) > self._table.heads
-        elif (tag == "div" and given.get("class") == "tile") or tag in _SPOKEN:
+        elif tag in _SPOKEN:
             self._text = []
-        elif tag in ("small", "span") and self._text:
+        elif tag == "span" and self._text:
             self._text.append("  ")
 
     def handle_endtag(self, tag: str) -> None:

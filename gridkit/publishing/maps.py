@@ -20,7 +20,7 @@ from .content import Canvas, figures_of, short, texts
 from .offline import GridMap
 from .palette import DENSITY, FIGURES, NO_DATA, ramp
 from .raster import draw_density, shade
-from .words import page_words
+from .words import audience_words, page_words
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -368,17 +368,12 @@ def finish_map(
         *np.minimum(below[:2], canvas.bounds[:2]).tolist(),
         *np.maximum(below[2:], canvas.bounds[2:]).tolist(),
     ]
-    masked = {
-        "internal": say("publishing.audience_internal", lang),
-        "leaders": say("publishing.audience_leaders", lang),
-        "public": say("publishing.audience_public", lang),
-    }
     lines = doc.setdefault("head", [])
     if period is not None:
         lines.append(say("publishing.map_period", lang, period=period))
     if n is not None:
         lines.append(say("publishing.map_shown", lang, n=f"{n:,}"))
-    foot = [doc["title"], *lines, method, masked[audience]]
+    foot = [doc["title"], *lines, method, audience_words(require_audience(audience), lang)]
     if review_no is not None:
         foot.append(say("publishing.map_review_no", lang, number=review_no))
     known = doc.setdefault("foot", [])

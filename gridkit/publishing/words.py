@@ -8,8 +8,18 @@ from ..messages import say
 
 if TYPE_CHECKING:
     from ..errors import Lang
+    from ..privacy import Audience
 
-__all__ = ["page_words"]
+__all__ = ["audience_words", "page_words"]
+
+
+def audience_words(audience: Audience, lang: Lang) -> str:
+    """Return what is said of an audience: what has been masked for it."""
+    return {
+        "internal": say("publishing.audience_internal", lang),
+        "leaders": say("publishing.audience_leaders", lang),
+        "public": say("publishing.audience_public", lang),
+    }[audience]
 
 
 def page_words(lang: Lang) -> dict[str, str]:

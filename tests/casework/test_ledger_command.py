@@ -75,6 +75,7 @@ def test_move_and_show(filed, capsys):
         (["--version", "7"], "no longer of version 7"),
         (["--at", "gestern"], "is no time"),
         (["--set", "responsible_unit"], "COLUMN=VALUE"),
+        (["--set", "missed=maybe"], "give true or false"),
         (["--set", "first_receiver=甲"], "first receiver is set once"),
         (["--actor", " "], "no actor"),
     ],

@@ -380,3 +380,11 @@ def test_faults_of_the_machine_are_caught(monkeypatch, name):
     monkeypatch.setitem(machine.EFFECTS, effect, fault)
     with pytest.raises((AssertionError, pytest.fail.Exception, KeyError)):
         test()
+
+
+@pytest.mark.parametrize("value", ["yes", "是", 2])
+def test_a_flag_is_true_or_false(value):
+    case = walk(STANDARD, TO_DISPATCH)
+    with pytest.raises(MoveError, match="missed: give true or false"):
+        walk(STANDARD, [("note", "2025-10-09 09:00", {"missed": value})], case)
+    assert walk(STANDARD, [("note", "2025-10-09 09:00", {"missed": True})], case)["missed"] is True

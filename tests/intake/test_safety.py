@@ -220,3 +220,12 @@ def test_profiles_are_known_by_their_headers_or_asked_for():
     assert own.reports["text"].iloc[0] == "胜利路1号"
     with pytest.raises(OptionError, match="profile"):
         read_reports(ledger, datum="wgs84", profile="egova")
+
+
+def test_closing_told_by_a_status_is_judged_under_the_headers_of_the_file(tmp_path):
+    early = {**REQUESTS[0], "Status": "Closed", "updated_datetime": "2026-04-13T06:37:38-04:00"}
+    del early["status"]
+    path = write(tmp_path, "requests.json", json.dumps([early, REQUESTS[1]]))
+    intake = read_reports(path, tz="America/New_York")
+    assert intake.quarantined["rule"].tolist() == ["CLOSED_BEFORE_REPORTED"]
+    assert "Status" in intake.quarantined["column"].iloc[0]

@@ -68,6 +68,13 @@ def test_who_sees_what(cells, running, audience, seen):
     assert rows["责任单位"] == "环卫所"
 
 
+def test_small_counts_are_not_for_the_public(cells, running):
+    many = pd.concat([running, *[running.iloc[[0]].assign(case_id=f"D{i}") for i in range(4)]])
+    for audience, shown in (("leaders", ["6", "1", "0"]), ("public", ["6", "< 5", "0"])):
+        doc = gk.case_map(many, cells, audience=audience).block.doc
+        assert doc["areas"][0]["figures"]["在办"] == shown
+
+
 def test_public_points_stand_in_the_middle_of_squares(cells, running):
     public = gk.case_map(running, cells, audience="public").block.doc["marks"]
     moved = running.set_geometry(
