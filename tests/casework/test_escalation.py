@@ -210,3 +210,11 @@ def test_then_and_now_says_what_it_needs():
     with pytest.raises(gk.OptionError, match="zone"):
         gk.then_and_now(cases(["A1"], [None]), EDITIONS, at=pd.Timestamp("2026-01-01"))
     assert gk.then_and_now(cases([], []), EDITIONS, at=NOW).empty
+
+
+def test_where_nobody_stands_above_the_highest_below_is_told():
+    late = pd.DataFrame({"case_id": ["C1"], "cell_code": "A1", "used": 9.0})
+    posts = POSTS[POSTS["level"].isin(["cell", "community"])]
+    rows = gk.escalations(late, posts, areas=[CELLS, COMMUNITIES])
+    assert set(rows["person_id"]) == {"P1", "P2"}
+    assert set(rows["gap"]) == {"unfilled"}
