@@ -115,8 +115,9 @@ def scanned(listed, days):
             }[s.days]
             if begins:
                 on |= {(day.toordinal() * 1440 + m) for m in range(s.start, s.end, 30)}
-    # What began before the first day is not seen, so that day is left out.
-    return {minute for minute in on if minute >= days[1].toordinal() * 1440}
+    # What begins before the first day or behind the last is not seen: only whole days count.
+    first, behind = days[1].toordinal() * 1440, (days[-1].toordinal() + 1) * 1440
+    return {minute for minute in on if first <= minute < behind}
 
 
 # October 2025: a long holiday, two swapped workdays, ordinary weeks before and behind.
