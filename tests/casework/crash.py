@@ -91,8 +91,19 @@ class Survived:
     acknowledged: list[str]
 
 
+def await_open(mark: Path) -> None:
+    """Wait until a transaction is open (the writer never stops making them)."""
+    with mark.open("rb") as file, mmap.mmap(file.fileno(), 1, access=mmap.ACCESS_READ) as byte:
+        until = time.monotonic() + 30
+        while byte[0] == 0 and time.monotonic() < until:
+            pass
+
+
 def kill_once(path: Path, mark: Path, seed: int, *, rows: int, longest_s: float) -> Survived:
-    """Start a writer, kill it at a random moment, and return what it had said."""
+    """Start a writer, kill it, and return what it had said.
+
+    The moment is random; of every two kills, one waits from there for an open transaction.
+    """
     mark.write_bytes(b"\0")
     child = subprocess.Popen(
         [sys.executable, __file__, str(path), str(mark), str(seed), str(rows)],
@@ -102,6 +113,8 @@ def kill_once(path: Path, mark: Path, seed: int, *, rows: int, longest_s: float)
     assert child.stdout is not None
     assert child.stdout.readline().strip() == "ready"
     time.sleep(random.Random(seed).random() * longest_s)
+    if seed % 2:
+        await_open(mark)
     os.kill(child.pid, signal.SIGKILL)
     said = child.stdout.read().splitlines()
     child.wait()
