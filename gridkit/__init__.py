@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from .evaluation.facets import compare_periods as compare_periods
     from .evaluation.facets import time_facets as time_facets
     from .evaluation.heat import Density as Density
+    from .evaluation.heat import densities as densities
     from .evaluation.heat import density as density
     from .evaluation.periods import Period as Period
     from .evaluation.ranking import call_in as call_in
@@ -242,6 +243,7 @@ _HOMES = {
     "compare_map": "publishing.compare_maps",
     "compare_periods": "evaluation.facets",
     "compare_posts": "staffing.history",
+    "densities": "evaluation.heat",
     "density": "evaluation.heat",
     "district_of": "intake.district",
     "district_of_streets": "intake.district",

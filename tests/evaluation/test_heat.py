@@ -1,18 +1,22 @@
 """Density: against an exact sum, and the laws it must keep."""
 
+# ruff: noqa: PD011 - a Density has values
+
 import re
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from shapely.affinity import rotate, translate
 
-from gridkit.errors import CRSError, GeometryError, OptionError
-from gridkit.evaluation.heat import density
+from gridkit.errors import CRSError, GeometryError, OptionError, SchemaError
+from gridkit.evaluation.heat import densities, density
 
 CRS = 4549
 H = 150.0
+LAND = shapely.box(0, 0, 3000, 3000)
 
 
 def points(xy, crs=CRS):
@@ -203,12 +207,25 @@ def test_what_cannot_be_used_is_refused():
         density(points([[0, 0], [9e6, 9e6]]))
 
 
-def test_strips_do_not_show(monkeypatch):
+def test_chunks_do_not_show(monkeypatch):
     within = ragged()
     xy = np.random.default_rng(2).uniform(0, 3000, (80, 2))
     whole = density(points(xy), within=within)
-    monkeypatch.setattr("gridkit.evaluation.heat.STRIP", 7 * whole.values.shape[1] * 5)
-    assert np.array_equal(density(points(xy), within=within).values, whole.values, equal_nan=True)
+    monkeypatch.setattr("gridkit.evaluation.lattice.CHUNK", 7)
+    assert np.allclose(
+        density(points(xy), within=within).values, whole.values, rtol=1e-12, equal_nan=True
+    )
+
+
+def test_bins_know_which_points_are_inside():
+    hole = shapely.box(1000, 1000, 1500.5, 1710)
+    land = ragged().difference(hole).union(shapely.box(2990, 10, 3210, 33))
+    xy = np.random.default_rng(3).uniform(-200, 3400, (20_000, 2))
+    on_it = shapely.get_coordinates(land)
+    xy = np.vstack([xy, np.round(xy / 25) * 25, on_it, (on_it[1:] + on_it[:-1]) / 2])
+    inside = shapely.intersects_xy(land, *xy.T)
+    assert density(points(xy), within=land).n == inside.sum()
+    assert 0 < inside.sum() < len(xy)
 
 
 @pytest.mark.parametrize("size", [(1e6, 1e6), (4e9, 10.0)])
@@ -219,3 +236,66 @@ def test_the_bins_that_are_advised_are_few_enough(size):
     advised = float(re.search(r"Take bin_m=([\d.e+]+)", caught.value.en)[1])
     assert np.prod(np.ceil(np.array(size) / advised)) <= 40_000_000
     assert np.prod(np.ceil(np.array(size) / (advised / 1.1))) > 40_000_000
+
+
+def homes(xy, count):
+    return gpd.GeoDataFrame({"households": count}, geometry=points(xy).geometry.buffer(3), crs=CRS)
+
+
+def test_the_density_per_households_is_the_ratio_of_exact_sums():
+    rng = np.random.default_rng(4)
+    xy, lived = rng.uniform(200, 2800, (400, 2)), rng.uniform(0, 3000, (900, 2))
+    count = rng.integers(0, 60, 900)
+    heat = density(points(xy), within=shapely.box(0, 0, 3000, 3000), households=homes(lived, count))
+    x = heat.x0 + (np.arange(heat.values.shape[1]) + 0.5) * 25
+    y = heat.y0 + (np.arange(heat.values.shape[0]) + 0.5) * 25
+
+    def total(at, weight):
+        apart = (x[None, :, None] - at[:, 0]) ** 2 + (y[:, None, None] - at[:, 1]) ** 2
+        return (np.exp(-apart / (2 * 150.0**2)) * weight).sum(axis=2)
+
+    wanted = 100 * total(xy, 1.0) / total(lived, count)
+    assert heat.unit == "per_100_households"
+    matters = np.isfinite(heat.values) & (wanted > 0.02 * wanted.max())
+    assert matters.sum() > 5_000
+    assert np.abs(heat.values / wanted - 1)[matters].max() < 0.04
+    assert np.isnan(heat.values).sum() < 30
+
+
+def test_where_few_live_no_rate_is_said():
+    lived = homes([[500, 500], [2500, 2500]], [200, 3])
+    heat = density(points([[500, 500], [2500, 2500]]), within=LAND, households=lived)
+    assert heat.values[20, 20] == pytest.approx(0.5, rel=0.02)
+    assert np.isnan(heat.values[100, 100])
+    assert "每百户" in heat.describe()
+
+
+def test_one_density_for_each_value_and_together_they_are_the_whole():
+    rng = np.random.default_rng(6)
+    made = points(rng.uniform(0, 3000, (500, 2))).to_frame("geometry")
+    made["category"] = rng.choice(["E0405", "E0110", None], 500)
+    hours = pd.to_timedelta(rng.integers(0, 24 * 200, 500), unit="h")
+    made["reported_at"] = pd.Timestamp("2025-01-01", tz="Asia/Shanghai") + hours
+    by = densities(made, "category", within=LAND)
+    assert list(by) == ["E0110", "E0405"]
+    told = density(made[made["category"].notna()], within=LAND)
+    assert np.allclose(sum(heat.values for heat in by.values()), told.values)
+    for facet, parts in {"month": 7, "weekday": 7, "slot": 2, "hour": 24, "day_kind": 3}.items():
+        parted = densities(made, facet, within=LAND)
+        assert len(parted) == parts
+        assert sum(heat.n for heat in parted.values()) == 500
+    # 2025-01-01 17:00 UTC is the second of January in Shanghai, and a month later in February
+    late = made.iloc[:1].assign(reported_at=pd.Timestamp("2025-01-31 17:00", tz="UTC"))
+    assert list(densities(late, "month", within=LAND)) == ["2025-02"]
+
+
+def test_what_cannot_be_parted_is_refused():
+    made = points([[1, 1]]).to_frame("geometry").assign(category="E0405")
+    with pytest.raises(OptionError, match="category"):
+        densities(made, "categori", within=LAND)
+    with pytest.raises(OptionError, match="61"):
+        densities(points([[1, 1]] * 61).to_frame("geometry").assign(k=range(61)), "k", within=LAND)
+    with pytest.raises(SchemaError, match="households"):
+        density(points([[1, 1]]), within=LAND, households=made)
+    with pytest.raises(SchemaError):
+        density(points([[1, 1]]), within=LAND, households=homes([[1, 1]], [-3]))
