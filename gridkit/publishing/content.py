@@ -14,7 +14,8 @@ from ..evaluation.rates import INDICATORS, percent
 from ..messages import say
 from ..privacy import mask_people
 from ..rules import load_roles
-from .encode import Block, Frame, to_screen
+from .arcs import pack_areas
+from .encode import Block, Frame, pack_shapes, to_screen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,12 +80,10 @@ class Canvas:
         ]
         other.bounds, other.frame, other.tolerance_m = self.bounds, self.frame, self.tolerance_m
 
-    def shapes(
-        self, shapes: gpd.GeoSeries, tolerance_m: float, *, coverage: bool = False
-    ) -> dict[str, Any]:
+    def shapes(self, shapes: gpd.GeoSeries, tolerance_m: float) -> dict[str, Any]:
         """Pack shapes of the working CRS and return how the page finds them."""
-        drawn = to_screen(shapes, tolerance_m=tolerance_m, coverage=coverage)
-        return self.block.add_shapes(drawn, self.frame)
+        drawn = to_screen(shapes, tolerance_m=tolerance_m)
+        return self.block.place(pack_shapes(drawn, self.frame), self.frame)
 
     def add_base(self) -> None:
         """Put border, communities, water, streets and buildings into the block, once."""
@@ -114,7 +113,8 @@ class Canvas:
         """Pack the lines between shapes, each once, so that dashes do not fill one another."""
         drawn = to_screen(shapes, tolerance_m=self.tolerance_m, coverage=True)
         lines = shapely.line_merge(drawn.boundary.union_all())
-        return self.block.add_shapes(gpd.GeoSeries([lines], crs=drawn.crs), self.frame)
+        packed = pack_shapes(gpd.GeoSeries([lines], crs=drawn.crs), self.frame)
+        return self.block.place(packed, self.frame)
 
     def _streets(self, streets: gpd.GeoDataFrame) -> list[dict[str, Any]]:
         blank = pd.Series("", index=streets.index)
@@ -153,8 +153,9 @@ class Canvas:
         codes = texts(cells["cell_code"])
         area = cells["area_m2"] if "area_m2" in cells.columns else area_m2(cells.geometry)
         hectares = np.asarray(area, dtype=float) / 1e4
+        drawn = to_screen(cells.geometry, tolerance_m=self.tolerance_m, coverage=True)
         areas = {
-            "shapes": self.shapes(cells.geometry, self.tolerance_m, coverage=True),
+            "shapes": self.block.place(pack_areas(drawn, self.frame), self.frame),
             "middles": self.shapes(cells.representative_point(), 0),
             "codes": codes,
             "labels": [_label(code) for code in codes],
@@ -163,7 +164,28 @@ class Canvas:
             "hectares": [short(h) for h in hectares],
             "load": [short(v) for v in cells["load"]] if "load" in cells.columns else None,
         }
-        return self._keep(areas, figures, _people(codes, posts, roster, audience, self.lang))
+        people = None
+        if posts is not None:
+            people = self._people(codes, posts, roster, audience)
+        return self._keep(areas, figures, people)
+
+    def _people(
+        self, codes: list[str], posts: pd.DataFrame, roster: pd.DataFrame | None, audience: str
+    ) -> dict[str, Any]:
+        """Return how many posts each cell has, and for each post its words, masked."""
+        roles = {r.code: r.zh if self.lang == "zh" else r.en for r in load_roles().values()}
+        places = pd.Series(range(len(codes)), codes)
+        place = places[~places.index.duplicated()].reindex(posts["area_code"]).to_numpy()
+        order = np.argsort(place, kind="stable")
+        order = order[np.isfinite(place[order])]
+        held = posts.iloc[order].reset_index(drop=True)
+        shown = _persons(held, roster, audience)
+        shown["role"] = held["role"].map(lambda role: roles.get(role, role))
+        shown["slot"] = held["slot"] if "slot" in held.columns else ""
+        columns = ("role", "name", "phone", "responsible_unit", "slot")
+        counts = np.bincount(place[order].astype(np.intp), minlength=len(codes))
+        packed = {c: self.block.add_words(texts(shown[c])) for c in columns}
+        return {"counts": counts.tolist(), **packed}
 
     def _keep(
         self, areas: dict[str, Any], figures: dict[str, list[str]], people: dict[str, Any] | None
@@ -208,49 +230,21 @@ def _label(code: str) -> str:
     return code[-3:] if code.isdigit() and len(code) > 9 else code
 
 
-def _people(
-    codes: list[str],
-    posts: pd.DataFrame | None,
-    roster: pd.DataFrame | None,
-    audience: str,
-    lang: Lang,
-) -> dict[str, Any] | None:
-    """Return the people of each cell, masked: ``posts[cell] = [[role, person, slot], …]``."""
-    if posts is None:
-        return None
-    roles = {code: role.zh if lang == "zh" else role.en for code, role in load_roles().items()}
-    place = {code: i for i, code in enumerate(codes)}
-    persons, number = _persons(posts, roster, audience)
-    slots = texts(posts["slot"]) if "slot" in posts.columns else [""] * len(posts)
-    held: list[list[list[Any]]] = [[] for _ in codes]
-    rows = zip(texts(posts["area_code"]), texts(posts["role"]), number, slots, strict=True)
-    for area, role, person, slot in rows:
-        if area in place:
-            held[place[area]].append([roles.get(role, role), person, slot])
-    return {"persons": persons, "posts": held}
-
-
-def _persons(
-    posts: pd.DataFrame, roster: pd.DataFrame | None, audience: str
-) -> tuple[list[list[str]], list[int]]:
-    """Return ``[name, phone, unit]`` of those who hold posts, and who holds which: -1 nobody."""
-    ids = posts["person_id"] if "person_id" in posts.columns else pd.Series([None] * len(posts))
+def _persons(posts: pd.DataFrame, roster: pd.DataFrame | None, audience: str) -> pd.DataFrame:
+    """Return name, phone and unit of who holds each post; empty where nobody does."""
+    columns = ["name", "phone", "responsible_unit"]
+    ids = posts["person_id"] if "person_id" in posts.columns else pd.Series(None, posts.index)
     number, found = pd.factorize(ids)
     people = pd.DataFrame({"person_id": pd.Series(found, dtype="str")})
-    if roster is None:
-        people["name"] = people["person_id"]
-    else:
-        columns = ["person_id", "name", "phone", "responsible_unit"]
-        known = pd.DataFrame(roster)[[c for c in columns if c in roster.columns]]
+    if roster is not None:
+        known = pd.DataFrame(roster)[["person_id", *(c for c in columns if c in roster.columns)]]
         people = people.merge(known.drop_duplicates("person_id"), how="left", on="person_id")
-        if "name" not in people.columns:
-            people["name"] = people["person_id"]
-    shown = mask_people(people, audience=audience)
-    fields = [
-        texts(shown[c]) if c in shown.columns else [""] * len(shown)
-        for c in ("name", "phone", "responsible_unit")
-    ]
-    return [list(row) for row in zip(*fields, strict=True)], [int(n) for n in number]
+    if "name" not in people.columns:
+        people["name"] = people["person_id"]
+    shown = mask_people(people, audience=audience).reindex(columns=columns)
+    nobody = pd.DataFrame([[""] * len(columns)], columns=columns)
+    with_nobody = pd.concat([shown.astype(object), nobody])  # number -1, of nobody, is the last row
+    return with_nobody.iloc[number].reset_index(drop=True)
 
 
 def figures_of(scores: pd.DataFrame | None, codes: list[str], lang: Lang) -> dict[str, list[str]]:

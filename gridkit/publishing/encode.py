@@ -19,11 +19,11 @@ import numpy as np
 import shapely
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["Block", "Frame", "pack_shapes", "to_screen", "varints", "zigzag"]
+__all__ = ["Block", "Frame", "pack_shapes", "rings_of", "to_screen", "varints", "zigzag"]
 
 WEB_MERCATOR = 3857
 MOST_BYTES = 5  # a varint here holds at most 35 bits
@@ -38,7 +38,7 @@ class Frame:
     x0, y0 : float
         South-west corner, Web-Mercator metres.
     step : float
-        Size of one unit, Web-Mercator metres: 0.1 for a small district, 1 for a city.
+        Size of one unit, Web-Mercator metres: 0.1 for a small district, 1 for a city of 20 km.
     """
 
     x0: float
@@ -50,7 +50,7 @@ class Frame:
         """Return the frame for `bounds` (west, south, east, north in Web-Mercator metres)."""
         west, south, east, north = bounds
         extent = max(east - west, north - south)
-        step = float(np.clip(extent / 40_000, 0.1, 1.0))
+        step = float(np.clip(extent / 20_000, 0.1, 2.0))
         return cls(float(np.floor(west)), float(np.floor(south)), round(step, 3))
 
 
@@ -67,10 +67,23 @@ class Block:
             self.parts.append(part)
         return self.parts.index(part)
 
-    def add_shapes(self, shapes: gpd.GeoSeries, frame: Frame) -> dict[str, Any]:
-        """Pack Web-Mercator shapes and return how the page finds them again."""
-        part = self.add(pack_shapes(shapes, frame))
+    def place(self, packed: bytes, frame: Frame) -> dict[str, Any]:
+        """Keep packed shapes and return how the page finds them again."""
+        part = self.add(packed)
         return {"part": part, "x0": frame.x0, "y0": frame.y0, "step": frame.step}
+
+    def add_words(self, words: Sequence[str]) -> dict[str, Any]:
+        """Keep a column of texts: the different ones in order, and which stands where.
+
+        The part holds the positions as planes of bytes, the lowest first.
+        """
+        found, place = np.unique(np.asarray(words, dtype=object), return_inverse=True)
+        planes = max(1, (max(len(found) - 1, 0).bit_length() + 7) // 8)
+        digits = place[None, :] >> (8 * np.arange(planes)[:, None])
+        return {
+            "words": found.tolist(),
+            "part": self.add((digits & 255).astype(np.uint8).tobytes()),
+        }
 
     def to_text(self) -> str:
         """Return the block as base64 text; the same content always gives the same text."""
@@ -121,11 +134,7 @@ def pack_shapes(shapes: gpd.GeoSeries, frame: Frame) -> bytes:
     bytes
         As described at the head of this module.
     """
-    xy, ring, shape = _rings(shapes.to_numpy())
-    numbers = np.rint((xy - (frame.x0, frame.y0)) / frame.step).astype(np.int64)
-    new = np.ones(len(ring), dtype=bool)
-    new[1:] = (ring[1:] != ring[:-1]) | np.any(numbers[1:] != numbers[:-1], axis=1)
-    numbers, ring = numbers[new], ring[new]
+    numbers, ring, shape = rings_of(shapes.to_numpy(), frame)
     deltas = np.diff(numbers, axis=0, prepend=np.zeros((1, 2), np.int64))
     head = np.concatenate(
         [
@@ -135,6 +144,17 @@ def pack_shapes(shapes: gpd.GeoSeries, frame: Frame) -> bytes:
         ]
     )
     return varints(head) + varints(zigzag(deltas.ravel()))
+
+
+def rings_of(
+    geometry: NDArray[np.object_], frame: Frame
+) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.intp]]:
+    """Return vertices in whole numbers, doubles left out; ring of each, and shape of each ring."""
+    xy, ring, shape = _rings(geometry)
+    numbers = np.rint((xy - (frame.x0, frame.y0)) / frame.step).astype(np.int64)
+    new = np.ones(len(ring), dtype=bool)
+    new[1:] = (ring[1:] != ring[:-1]) | np.any(numbers[1:] != numbers[:-1], axis=1)
+    return numbers[new], ring[new], shape
 
 
 def _rings(

@@ -95,7 +95,20 @@ def test_vertices_are_off_by_half_a_step_at_most_and_doubles_are_dropped():
     assert len(set(np.rint((np.array(ring) - (frame.x0, frame.y0)) / frame.step).ravel())) > 100
 
 
-@pytest.mark.parametrize(("extent", "step"), [(1_000, 0.1), (20_000, 0.5), (400_000, 1.0)])
+def test_words_come_back_whatever_their_number():
+    for n in (0, 1, 2, 256, 257, 70_000):
+        words = [f"王{k % max(n, 1)}" for k in range(2 * n)]
+        block = Block()
+        column = block.add_words(words)
+        raw = np.frombuffer(block.parts[column["part"]], np.uint8).astype(int)
+        planes = raw.reshape(-1, len(words)) if words else np.zeros((1, 0), int)
+        place = sum(plane << (8 * k) for k, plane in enumerate(planes))
+        assert [column["words"][k] for k in place] == words
+        assert len(set(column["words"])) == len(column["words"]) == n
+        assert len(planes) == (1 if n <= 256 else 2 if n <= 65_536 else 3)
+
+
+@pytest.mark.parametrize(("extent", "step"), [(1_000, 0.1), (10_000, 0.5), (400_000, 2.0)])
 def test_the_step_follows_the_extent(extent, step):
     assert Frame.around((0, 0, extent, extent / 2)).step == step
 

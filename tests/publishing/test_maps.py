@@ -40,6 +40,12 @@ def test_the_cells_of_the_page_are_the_cells_given(city, block_of):
     assert len(view["colours"]) == len(view["breaks"]) + 1 == len(set(view["index"]))
 
 
+def words_of(column, parts):
+    """Return a column of texts; written for a handful of different ones."""
+    assert len(column["words"]) <= 256
+    return [column["words"][k] for k in parts[column["part"]]]
+
+
 def test_a_value_may_be_a_column_or_a_series_by_code(city, block_of):
     cells = city.cells.assign(area_m2=np.arange(12) + 0.5)
     view = block_of(cell_map(cells, value="area_m2"))[0]["views"][0]
@@ -79,17 +85,31 @@ def test_people_are_masked_before_they_are_packed(city, block_of):
 def test_each_cell_has_its_people_by_role_and_vacancies_are_seen(city, block_of):
     posts = city.posts.copy()
     posts.loc[5, "person_id"] = None
-    doc, _ = block_of(cell_map(city.cells, posts=posts, roster=city.roster))
+    doc, parts = block_of(cell_map(city.cells, posts=posts, roster=city.roster))
     people = doc["areas"][0]["people"]
-    assert [role for role, _, _ in people["posts"][1]] == ["民警", "保洁员", "机关干部", "志愿者"]
-    assert [person for _, person, _ in people["posts"][1]].count(-1) == 1
-    first = people["persons"][people["posts"][0][0][1]]
-    assert first == ["王建国", "138****0000", "建昌派出所"]
+    assert people["counts"] == [4] * 12
+    role, name, phone, unit = (
+        words_of(people[c], parts) for c in ("role", "name", "phone", "responsible_unit")
+    )
+    assert role[4:8] == ["民警", "保洁员", "机关干部", "志愿者"]
+    assert name[4:8].count("") == 1
+    assert [name[0], phone[0], unit[0]] == ["王建国", "138****0000", "建昌派出所"]
+
+
+def test_people_of_other_areas_are_left_out_and_order_does_not_matter(city, block_of):
+    codes = city.cells["cell_code"]
+    rows = [(codes[3], "cleaner", "b"), ("elsewhere", "cleaner", "x"), (codes[0], "officer", "a")]
+    posts = pd.DataFrame(rows, columns=["area_code", "role", "person_id"]).assign(level="cell")
+    doc, parts = block_of(cell_map(city.cells, posts=posts, audience="internal"))
+    people = doc["areas"][0]["people"]
+    assert people["counts"] == [1, 0, 0, 1, *[0] * 8]
+    assert words_of(people["name"], parts) == ["a", "b"]
+    assert words_of(people["phone"], parts) == ["", ""]
 
 
 def test_without_a_roster_the_ids_stand_in(city, block_of):
-    doc, _ = block_of(cell_map(city.cells, posts=city.posts, audience="internal"))
-    assert doc["areas"][0]["people"]["persons"][0][0] == "officer-0"
+    doc, parts = block_of(cell_map(city.cells, posts=city.posts, audience="internal"))
+    assert words_of(doc["areas"][0]["people"]["name"], parts)[0] == "officer-0"
 
 
 def test_cells_are_coloured_by_density_never_by_counts(city, block_of):

@@ -13,36 +13,89 @@ async function unpack(text) {
   return { doc, parts };
 }
 
+// All the varints of a part, which are below 2^32.
+function readVarints(bytes) {
+  const numbers = new Uint32Array(bytes.length);
+  let n = 0;
+  for (let at = 0; at < bytes.length; n++) {
+    let byte = bytes[at++], value = byte & 127;
+    for (let shift = 7; byte & 128; shift += 7) {
+      byte = bytes[at++];
+      value |= (byte & 127) << shift;
+    }
+    numbers[n] = value;
+  }
+  return numbers.subarray(0, n);
+}
+
+const signed = (z) => (z >>> 1) ^ -(z & 1); // undoes the zigzag
+
+// A column of texts: text i is words[index[i]].
+function readWords({ words, part }, parts) {
+  const bytes = parts[part], planes = Math.max(1, Math.ceil(Math.log2(Math.max(words.length, 1)) / 8));
+  const n = bytes.length / planes, index = new Uint32Array(n);
+  for (let p = 0; p < planes; p++) {
+    for (let i = 0; i < n; i++) index[i] |= bytes[p * n + i] << (8 * p);
+  }
+  return { words, index, at: (i) => words[index[i]] };
+}
+
 // Shapes as flat arrays: shape i has rings first[i]..first[i+1], ring r vertices ring[r]..ring[r+1].
 function readShapes(where, parts) {
-  const bytes = parts[where.part];
-  let at = 0;
-  const next = () => {
-    let value = 0, scale = 1, byte;
-    do {
-      byte = bytes[at++];
-      value += (byte & 127) * scale;
-      scale *= 128;
-    } while (byte & 128);
-    return value;
-  };
-  const step = () => {
-    const value = next();
-    return value % 2 ? -(value + 1) / 2 : value / 2;
-  };
-  const n = next();
-  const first = new Uint32Array(n + 1);
-  for (let i = 0; i < n; i++) first[i + 1] = first[i] + next();
-  const ring = new Uint32Array(first[n] + 1);
-  for (let r = 0; r < first[n]; r++) ring[r + 1] = ring[r] + next();
-  const x = new Float64Array(ring[first[n]]), y = new Float64Array(x.length);
-  for (let v = 0, px = 0, py = 0; v < x.length; v++) {
-    x[v] = px += step();
-    y[v] = py += step();
+  const numbers = readVarints(parts[where.part]), n = numbers[0];
+  const first = sums(numbers, 1, n), ring = sums(numbers, 1 + n, first[n]);
+  const { x, y } = readLine(numbers, 1 + n + first[n]);
+  return placed({ n, first, ring, x, y }, where);
+}
+
+// Areas come as the lines between them; their rings are put together again here. The lines stay,
+// to be drawn once instead of twice.
+function readAreas(where, parts) {
+  const numbers = readVarints(parts[where.part]), n = numbers[0];
+  let at = 1;
+  const take = (k) => sums(numbers, (at += k) - k, k);
+  const first = take(n), pieces = take(first[n]), from = at;
+  at += pieces[first[n]];
+  const lines = numbers[at++], start = take(lines), { x, y } = readLine(numbers, at);
+  const walked = new Int32Array(pieces[first[n]]), ring = new Uint32Array(first[n] + 1);
+  for (let p = 0, line = 0; p < walked.length; p++) walked[p] = line += signed(numbers[from + p]);
+  for (let r = 0; r < first[n]; r++) {
+    let size = 0;
+    for (let p = pieces[r]; p < pieces[r + 1]; p++) {
+      size += start[(walked[p] >> 1) + 1] - start[walked[p] >> 1] - 1;
+    }
+    ring[r + 1] = ring[r] + size;
   }
-  const shapes = { n, first, ring, x, y, x0: where.x0, y0: where.y0, step: where.step };
-  shapes.box = boxes(shapes);
-  return shapes;
+  const ax = new Int32Array(ring[first[n]]), ay = new Int32Array(ax.length);
+  let v = 0;
+  for (let p = 0; p < walked.length; p++) {
+    const line = walked[p] >> 1, low = start[line], high = start[line + 1] - 1;
+    if (walked[p] & 1) for (let k = high; k > low; k--, v++) (ax[v] = x[k]), (ay[v] = y[k]);
+    else for (let k = low; k < high; k++, v++) (ax[v] = x[k]), (ay[v] = y[k]);
+  }
+  const each = Uint32Array.from({ length: lines + 1 }, (_, k) => k);
+  const borders = placed({ n: lines, first: each, ring: start, x, y }, where);
+  return { ...placed({ n, first, ring, x: ax, y: ay }, where), borders };
+}
+
+// 0 and the sums of k numbers, one after another.
+function sums(numbers, from, k) {
+  const sum = new Uint32Array(k + 1);
+  for (let i = 0; i < k; i++) sum[i + 1] = sum[i] + numbers[from + i];
+  return sum;
+}
+
+function readLine(numbers, from) {
+  const n = (numbers.length - from) / 2, x = new Int32Array(n), y = new Int32Array(n);
+  for (let v = 0, px = 0, py = 0; v < n; v++) {
+    x[v] = px += signed(numbers[from + 2 * v]);
+    y[v] = py += signed(numbers[from + 2 * v + 1]);
+  }
+  return { x, y };
+}
+
+function placed(shapes, { x0, y0, step }) {
+  return { ...shapes, x0, y0, step, box: boxes(shapes) };
 }
 
 function boxes(s) {
@@ -50,12 +103,17 @@ function boxes(s) {
   for (let i = 0; i < s.n; i++) {
     let west = Infinity, south = Infinity, east = -Infinity, north = -Infinity;
     for (let v = s.ring[s.first[i]]; v < s.ring[s.first[i + 1]]; v++) {
-      west = Math.min(west, s.x[v]);
-      east = Math.max(east, s.x[v]);
-      south = Math.min(south, s.y[v]);
-      north = Math.max(north, s.y[v]);
+      const x = s.x[v], y = s.y[v];
+      if (x < west) west = x;
+      if (x > east) east = x;
+      if (y < south) south = y;
+      if (y > north) north = y;
     }
-    box.set([west, south, east, north], 4 * i);
+    const k = 4 * i;
+    box[k] = west;
+    box[k + 1] = south;
+    box[k + 2] = east;
+    box[k + 3] = north;
   }
   return box;
 }

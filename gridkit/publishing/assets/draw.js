@@ -121,7 +121,7 @@ function drawCells(ctx, shapes, layer, view) {
 // Outlines in the colour of each class, the higher classes on top.
 function drawRims(ctx, shapes, layer, view) {
   const width = Math.max(1, Math.min(2.6, (view.zoom - 12) * 0.7));
-  stroke(ctx, pathsOf(shapes, view, true), "rgba(255,255,255,.7)", width + 1.4);
+  stroke(ctx, pathsOf(shapes.borders, view, false), "rgba(255,255,255,.7)", width + 1.4);
   for (let c = -1; c < layer.colours.length; c++) {
     const paths = pathsOf(shapes, view, true, (i) => layer.index[i] === c);
     stroke(ctx, paths, c < 0 ? layer.none : layer.colours[c], width);
@@ -247,7 +247,7 @@ function paint(ctx, view, page, { layer, side }) {
     else {
       // Opaque: borders that two paths share must not come out darker than others.
       const colour = layer.kind === "plain" ? "#a8a59e" : "#6b6b73";
-      stroke(ctx, pathsOf(cells, view, true), colour, view.zoom < 14 ? 0.6 : 1);
+      stroke(ctx, pathsOf(cells.borders, view, false), colour, view.zoom < 14 ? 0.6 : 1);
     }
   }
   if (base.communities && on.communities) {

@@ -5,6 +5,11 @@ function latLngs([west, south, east, north]) {
   return L.latLngBounds(corner(west, south), corner(east, north));
 }
 
+function readPeople({ counts, ...columns }, parts) {
+  const names = Object.entries(columns).map(([name, where]) => [name, readWords(where, parts)]);
+  return { first: sums(counts, 0, counts.length), ...Object.fromEntries(names) };
+}
+
 function readPage({ doc, parts }, map) {
   const read = (where) => readShapes(where, parts);
   const base = {};
@@ -17,8 +22,8 @@ function readPage({ doc, parts }, map) {
   }
   if (doc.base.streets) base.streets = doc.base.streets.map((s) => ({ ...s, lines: read(s.shapes) }));
   const areas = doc.areas.map((a) => {
-    const shapes = read(a.shapes);
-    return { ...a, shapes, middles: read(a.middles), usual: usualWidth(shapes) };
+    const shapes = readAreas(a.shapes, parts), people = a.people && readPeople(a.people, parts);
+    return { ...a, shapes, people, middles: read(a.middles), usual: usualWidth(shapes) };
   });
   const views = doc.views.map((v) => (v.image ? { ...v, picture: heatCanvas(v, parts) } : v));
   const on = { outlines: true, communities: true, streets: true, buildings: true, water: true };

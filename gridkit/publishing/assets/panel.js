@@ -10,10 +10,14 @@ function make(tag, text, className) {
 }
 
 function numberText(value, lang) {
-  const large = Math.abs(value) >= 1e6;
-  const options = large ? { notation: "compact" } : { maximumSignificantDigits: 4 };
-  return new Intl.NumberFormat(lang === "zh" ? "zh-CN" : "en", options).format(value);
+  const large = Math.abs(value) >= 1e6, kind = lang + large;
+  if (!(kind in numberForms)) {
+    const options = large ? { notation: "compact" } : { maximumSignificantDigits: 4 };
+    numberForms[kind] = new Intl.NumberFormat(lang === "zh" ? "zh-CN" : "en", options);
+  }
+  return numberForms[kind].format(value);
 }
+const numberForms = {};
 
 function ticks(values, lang) {
   const row = make("div", null, "gk-ticks");
@@ -112,12 +116,13 @@ function facts(rows) {
 
 function showPeople(box, area, i, words) {
   if (!area.people) return;
+  const { first, role, name, phone, responsible_unit: unit, slot } = area.people;
   box.append(make("h3", words.people));
-  for (const [role, person, slot] of area.people.posts[i]) {
-    const row = make("div", null, "gk-person");
-    const [name, phone, unit] = person < 0 ? [words.vacant, "", ""] : area.people.persons[person];
-    row.append(make("span", role, "gk-role"), make("span", name), make("span", phone, "gk-phone"));
-    const more = [unit, slot].filter(Boolean).join(" · ");
+  for (let p = first[i]; p < first[i + 1]; p++) {
+    const row = make("div", null, "gk-person"), held = name.at(p) || words.vacant;
+    row.append(make("span", role.at(p), "gk-role"), make("span", held));
+    row.append(make("span", phone.at(p), "gk-phone"));
+    const more = [unit.at(p), slot.at(p)].filter(Boolean).join(" · ");
     if (more) row.append(make("small", more));
     box.append(row);
   }
@@ -166,13 +171,21 @@ function openSheet(open) {
   byId("gk-grip").setAttribute("aria-expanded", String(open));
 }
 
-// What matches in a cell: its code, its name, its community or one of its people.
-function match(area, i, query) {
-  if (area.codes[i].toLowerCase().includes(query)) return "";
-  const words = [area.names && area.names[i], area.communities && area.communities[i]];
-  const people = area.people ? area.people.posts[i].filter((p) => p[1] >= 0) : [];
-  words.push(...people.map(([role, person]) => area.people.persons[person][0] + " " + role));
-  return words.find((word) => word && word.toLowerCase().includes(query));
+// What matches in each cell, as a function of its number: its code (""), its name, its community or
+// one of its people; undefined where nothing does.
+function matcher(area, query) {
+  const fits = (word) => word && word.toLowerCase().includes(query);
+  const named = area.people && area.people.name.words.map(fits);
+  return (i) => {
+    if (fits(area.codes[i])) return "";
+    for (const words of [area.names, area.communities]) if (words && fits(words[i])) return words[i];
+    if (!named) return undefined;
+    const { first, name, role } = area.people;
+    for (let p = first[i]; p < first[i + 1]; p++) {
+      if (named[name.index[p]]) return name.at(p) + " " + role.at(p);
+    }
+    return undefined;
+  };
 }
 
 function showHits(page, query) {
@@ -181,9 +194,10 @@ function showHits(page, query) {
   box.hidden = !query;
   if (!query) return;
   page.areas.forEach((area, areas) => {
+    const match = matcher(area, query);
     for (let i = 0; i < area.codes.length && box.childElementCount < 8; i++) {
-      const found = match(area, i, query);
-      if (found === undefined || found === null) continue;
+      const found = match(i);
+      if (found === undefined) continue;
       const hit = make("button", area.codes[i]);
       hit.type = "button";
       const more = found || (area.names && area.names[i]) || (area.communities && area.communities[i]);
