@@ -137,6 +137,8 @@ if TYPE_CHECKING:
     from .publishing.bulletins import bulletin as bulletin
     from .publishing.case_maps import case_map as case_map
     from .publishing.compare_maps import compare_map as compare_map
+    from .publishing.dashboards import dashboard_map as dashboard_map
+    from .publishing.dashboards import publish_dashboard as publish_dashboard
     from .publishing.editor import edit_cells as edit_cells
     from .publishing.finding_maps import findings_map as findings_map
     from .publishing.hotspot_maps import hotspot_map as hotspot_map
@@ -243,6 +245,7 @@ _HOMES = {
     "compare_map": "publishing.compare_maps",
     "compare_periods": "evaluation.facets",
     "compare_posts": "staffing.history",
+    "dashboard_map": "publishing.dashboards",
     "densities": "evaluation.heat",
     "density": "evaluation.heat",
     "district_of": "intake.district",
@@ -297,6 +300,7 @@ _HOMES = {
     "posting_lists": "staffing.lists",
     "posts_at": "staffing.history",
     "prove_posts": "staffing.proof",
+    "publish_dashboard": "publishing.dashboards",
     "rank": "evaluation.ranking",
     "read_categories": "intake.categories",
     "read_cells": "intake.district",

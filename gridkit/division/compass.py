@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..errors import Lang
     from .ordering import Floats, Geometries, Ints
 
-__all__ = ["four_bounds"]
+__all__ = ["four_bounds", "side_names"]
 
 STEP_M = 20.0
 """Borders are looked at in pieces of this length at most."""
@@ -113,6 +113,25 @@ def four_bounds(
     east to the district boundary; south to the district boundary; west to 学府街; north to 滨海路
     """
     spoken = require_lang(lang)
+    sides = side_names(
+        cells, streets, water=water, communities=communities, tolerance_m=tolerance_m, lang=lang
+    )
+    rows = sides.to_dict("records")
+    texts = [say("division.bounds", spoken, **{str(k): v for k, v in row.items()}) for row in rows]
+    return pd.Series(texts, index=cells.index, dtype="str", name="four_bounds")
+
+
+def side_names(
+    cells: gpd.GeoDataFrame,
+    streets: gpd.GeoDataFrame,
+    *,
+    water: gpd.GeoDataFrame | None = None,
+    communities: gpd.GeoDataFrame | None = None,
+    tolerance_m: float = 15.0,
+    lang: str = "zh",
+) -> pd.DataFrame:
+    """Return what `four_bounds` says as the columns ``east``, ``south``, ``west`` and ``north``."""
+    spoken = require_lang(lang)
     if not tolerance_m > 0:
         raise OptionError(*message("division.bad_tolerance", value=tolerance_m))
     CELLS.require_columns(cells, source="four_bounds")
@@ -129,11 +148,7 @@ def four_bounds(
         _name_water(pieces, water, tolerance_m, kind, label, spoken)
     _name_neighbours(pieces, cells, communities, tolerance_m, kind, label, spoken)
     named = _sides(pieces, kind, label, len(cells))
-    texts = [
-        say("division.bounds", spoken, east=row[0], south=row[1], west=row[2], north=row[3])
-        for row in named
-    ]
-    return pd.Series(texts, index=cells.index, dtype="str", name="four_bounds")
+    return pd.DataFrame(list(named), cells.index, ["east", "south", "west", "north"])
 
 
 def _require_lines(cells: gpd.GeoDataFrame, streets: gpd.GeoDataFrame) -> None:

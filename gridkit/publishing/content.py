@@ -94,6 +94,12 @@ class Canvas:
             return
         if district.communities is not None:
             base.setdefault("communities", self._communities(district.communities))
+        places = _places(district.buildings)
+        if places is not None:
+            points = self.shapes(places.representative_point(), 0)
+            base.setdefault(
+                "places", {"names": self.block.add_words(texts(places.index)), "points": points}
+            )
         for name, layer in (("water", district.water), ("buildings", district.buildings)):
             if layer is not None and len(layer):
                 tolerance = self.tolerance_m / (1 if name == "water" else 3)
@@ -154,7 +160,10 @@ class Canvas:
         area = cells["area_m2"] if "area_m2" in cells.columns else area_m2(cells.geometry)
         hectares = np.asarray(area, dtype=float) / 1e4
         drawn = to_screen(cells.geometry, tolerance_m=self.tolerance_m, coverage=True)
+        # One way round: the page then fills all cells in one go, if they tile.
+        drawn = gpd.GeoSeries(shapely.orient_polygons(drawn.to_numpy()), crs=drawn.crs)
         areas = {
+            "tiles": bool(shapely.coverage_is_valid(drawn.to_numpy())),
             "shapes": self.block.place(pack_areas(drawn, self.frame), self.frame),
             "middles": self.shapes(cells.representative_point(), 0),
             "codes": codes,
@@ -209,6 +218,17 @@ class Canvas:
             return texts(codes)
         names = communities.set_index("community_code")["name"]
         return texts(codes.map(names).fillna(codes))
+
+
+def _places(buildings: gpd.GeoDataFrame | None) -> gpd.GeoSeries | None:
+    """Return the buildings that can be searched for, by address or name."""
+    known = [c for c in ("address", "name") if buildings is not None and c in buildings.columns]
+    if buildings is None or not known:
+        return None
+    words = buildings[known].bfill(axis=1).iloc[:, 0]
+    there = (words.notna() & words.ne("") & buildings.geometry.notna()).to_numpy()
+    found: gpd.GeoSeries = buildings.geometry[there].set_axis(texts(words[there]))
+    return found if len(found) else None
 
 
 def texts(values: Sequence[Any] | pd.Series[Any]) -> list[str]:

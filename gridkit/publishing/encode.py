@@ -1,7 +1,8 @@
 """Shapes and words packed small for a page: quantised, delta-coded, in one compressed block.
 
-The block is gzip in base64. Inside: the length of a JSON text as four bytes (little endian), the
-JSON text, then the binary parts one after another; the JSON's ``parts`` lists their lengths.
+The block is base64, of gzip or of the plain bytes. Inside: the length of a JSON text as four bytes
+(little endian), the JSON text, then the binary parts one after another; the JSON's ``parts`` lists
+their lengths.
 A part of shapes is a row of varints: number of shapes, rings of each shape, vertices of each
 ring, then x and y of every vertex as zigzag differences to the vertex before it.
 """
@@ -85,13 +86,14 @@ class Block:
             "part": self.add((digits & 255).astype(np.uint8).tobytes()),
         }
 
-    def to_text(self) -> str:
+    def to_text(self, *, compressed: bool = True) -> str:
         """Return the block as base64 text; the same content always gives the same text."""
         doc = {**self.doc, "parts": [len(part) for part in self.parts]}
         words = json.dumps(doc, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         head = words.encode("utf-8", "replace")
         raw = len(head).to_bytes(4, "little") + head + b"".join(self.parts)
-        return base64.b64encode(gzip.compress(raw, 9, mtime=0)).decode("ascii")
+        packed = gzip.compress(raw, 9, mtime=0) if compressed else raw
+        return base64.b64encode(packed).decode("ascii")
 
 
 def to_screen(

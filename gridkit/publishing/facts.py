@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..evaluation.definitions import Indicator
     from ..intake.district import District
 
-__all__ = ["GROUPINGS", "Facts", "day", "gather", "subject_word"]
+__all__ = ["GROUPINGS", "Facts", "change_text", "day", "gather", "names_of", "subject_word"]
 
 GROUPINGS = (
     "source",
@@ -91,32 +91,8 @@ class Facts:
         return self.rate(row, indicator) if indicator.denominator else f"{row[indicator.name]:,}"
 
     def change(self, indicator: Indicator, old: pd.Series[Any] | None) -> str:
-        """Return the change on an earlier period: percent of a count, points of a rate.
-
-        Points are those between the two printed rates, so that readers find what they see.
-        """
-        now = self.whole
-        if old is None or pd.isna(old[indicator.numerator]):
-            return "–"
-        if not indicator.denominator:
-            step = half_up(int(now[indicator.name] - old[indicator.name]), int(old[indicator.name]))
-        else:
-            rates = [
-                half_up(int(c[indicator.numerator]), int(c[indicator.denominator]))
-                for c in (now, old)
-            ]
-            step = None if rates[0] is None or rates[1] is None else rates[0] - rates[1]
-        if step is None:
-            return "–"
-        if step == 0:
-            return say("publishing.bulletin_same", self.lang)
-        if indicator.denominator and step > 0:
-            return say("publishing.bulletin_points_up", self.lang, step=step)
-        if indicator.denominator:
-            return say("publishing.bulletin_points_down", self.lang, step=-step)
-        if step > 0:
-            return say("publishing.bulletin_percent_up", self.lang, step=step)
-        return say("publishing.bulletin_percent_down", self.lang, step=-step)
+        """Return the change on an earlier period, as `change_text`."""
+        return change_text(indicator, self.whole, old, self.lang)
 
     def name(self, kind: str, subject: str) -> str:
         """Return what a subject is called: a category's or street's name, else the code."""
@@ -138,6 +114,35 @@ class Facts:
             first, last = self.period.start, self.period.end - timedelta(microseconds=1)
         days = [day(t, self.lang) for t in (first, last)]
         return days[0] if days[0] == days[1] else f"{days[0]} – {days[1]}"
+
+
+def change_text(
+    indicator: Indicator, now: pd.Series[Any], old: pd.Series[Any] | None, lang: Lang
+) -> str:
+    """Return the change on an earlier period: percent of a count, points of a rate.
+
+    Points are those between the two printed rates, so that readers find what they see.
+    """
+    if old is None or pd.isna(old[indicator.numerator]):
+        return "–"
+    if not indicator.denominator:
+        step = half_up(int(now[indicator.name] - old[indicator.name]), int(old[indicator.name]))
+    else:
+        rates = [
+            half_up(int(c[indicator.numerator]), int(c[indicator.denominator])) for c in (now, old)
+        ]
+        step = None if rates[0] is None or rates[1] is None else rates[0] - rates[1]
+    if step is None:
+        return "–"
+    if step == 0:
+        return say("publishing.bulletin_same", lang)
+    if indicator.denominator and step > 0:
+        return say("publishing.bulletin_points_up", lang, step=step)
+    if indicator.denominator:
+        return say("publishing.bulletin_points_down", lang, step=-step)
+    if step > 0:
+        return say("publishing.bulletin_percent_up", lang, step=step)
+    return say("publishing.bulletin_percent_down", lang, step=-step)
 
 
 def subject_word(kind: str, lang: Lang) -> str:
@@ -182,7 +187,7 @@ def gather(
         as_of(cases, period, at),
         spoken,
         seen_by,
-        {} if district is None else _names(district),
+        {} if district is None else names_of(district),
         {} if cells is None else _land(cells),
     )
 
@@ -213,7 +218,8 @@ def _counts_of(cases: pd.DataFrame, period: Period) -> pd.Series[Any] | None:
     return counts if flows.fillna(0).sum() > 0 else None
 
 
-def _names(district: District) -> dict[str, str]:
+def names_of(district: District) -> dict[str, str]:
+    """Return the names of communities and streets by their codes."""
     names: dict[str, str] = {}
     if district.communities is not None:
         for code, name in (("community_code", "name"), ("street_code", "street_name")):

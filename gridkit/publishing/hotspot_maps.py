@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
+    from ..errors import Lang
     from ..intake.district import District
     from .offline import GridMap
 
-__all__ = ["COLOURS", "hotspot_map"]
+__all__ = ["COLOURS", "hotspot_map", "hotspot_view"]
 
 STRONG = 0.01
 # Cold to hot: blue to red through paper, apart in lightness too for colour-blind eyes.
@@ -91,13 +92,14 @@ def hotspot_map(
         )
     }
     areas = canvas.add_areas(figures=figures, posts=posts, roster=roster, audience=audience)
-    m.block.doc.setdefault("views", []).append(_view(found, areas, canvas.lang))
+    m.block.doc.setdefault("views", []).append(hotspot_view(found, areas, canvas.lang))
     method = say("publishing.hotspots_method", canvas.lang)
     finish_map(m, canvas, audience, review_no, method=method)
     return m
 
 
-def _view(found: gpd.GeoDataFrame, areas: int, lang: Any) -> dict[str, Any]:
+def hotspot_view(found: gpd.GeoDataFrame, areas: int, lang: Lang) -> dict[str, Any]:
+    """Return the view of hot and cold spots as a page draws it."""
     strong = (found["q"] <= STRONG).to_numpy()
     kinds = found["kind"].to_numpy()
     index = np.full(len(found), 2)

@@ -52,7 +52,8 @@ ADDRESS = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 ADDRESSES = re.compile(
     r"url|tiles|link", re.IGNORECASE
 )  # names under which folium's layers keep one
-SCRIPTS = ("data.js", "draw.js", "panel.js", "marks.js", "main.js")
+SCRIPTS = ("data.js", "raster.js", "draw.js", "panel.js", "marks.js")
+DASHBOARD = ("events.js", "classes.js", "dashboard.js")
 
 
 class GridMap(folium.Map):
@@ -141,7 +142,7 @@ class _Page(Figure):
         return next(c for c in self._children.values() if isinstance(c, GridMap))._repr_html_()
 
 
-def save_map(m: GridMap, path: str | Path) -> Path:
+def save_map(m: GridMap, path: str | Path, *, compressed: bool = True) -> Path:
     """Write a map as one HTML file that opens without any network.
 
     The same map gives the same bytes. The file is written beside its place and renamed, so a
@@ -152,6 +153,9 @@ def save_map(m: GridMap, path: str | Path) -> Path:
     m : GridMap
         From :func:`cell_map`, :func:`heat_map` or made by hand.
     path : path
+    compressed : bool
+        False gives a file two to three times as large that browsers of before 2020 read too. They
+        show a message where they cannot.
 
     Returns
     -------
@@ -176,21 +180,23 @@ def save_map(m: GridMap, path: str | Path) -> Path:
     """
     if not isinstance(m, GridMap):
         raise OptionError(*message("publishing.map_kind", found=type(m).__name__))
-    page = _page(m)
+    page = _page(m, compressed=compressed)
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return Path(path)
 
 
-def _page(m: GridMap) -> str:
+def _page(m: GridMap, *, compressed: bool = True) -> str:
     """Return the whole page of a map."""
     head, body, script = _rendered(m)
     code = [_leaflet("leaflet.js"), _default_icon()]
     tail = [script]
     if m.block.doc:
-        body = _panels(m, body)
+        body = _panels(m, body, compressed=compressed)
         tail.append(_program(m))
     style = [_leaflet_css(), _asset("page.css")]
+    if "dash" in m.block.doc:
+        style.append(_asset("dashboard.css"))
     no_scripts = say("publishing.map_noscript", m.lang)
     text = "\n".join(
         [
@@ -219,16 +225,19 @@ def _page(m: GridMap) -> str:
     return text.replace("<!--policy-->", _policy(text), 1)
 
 
-def _panels(m: GridMap, body: str) -> str:
+def _panels(m: GridMap, body: str, *, compressed: bool) -> str:
     """Return the body of a page of ours: folium's map among our panels, and the data."""
     old = message("publishing.map_old_browser")
     page = _asset("page.html").replace("<!--old-->", html.escape(f"{old.zh}\n{old.en}"))
-    data = f'<script type="application/octet-stream" id="gk-data">{m.block.to_text()}</script>'
-    return page.replace("<!--map-->", body) + data
+    packed = "gzip" if compressed else "no"
+    text = m.block.to_text(compressed=compressed)
+    kind = f'type="application/octet-stream" id="gk-data" data-packed="{packed}"'
+    return page.replace("<!--map-->", body) + f"<script {kind}>{text}</script>"
 
 
 def _program(m: GridMap) -> str:
-    parts = [f"const gridkitMap = {m.get_name()};", *(_asset(name) for name in SCRIPTS)]
+    names = [*SCRIPTS, *(DASHBOARD if "dash" in m.block.doc else ()), "main.js"]
+    parts = [f"const gridkitMap = {m.get_name()};", *(_asset(name) for name in names)]
     return '(async function () {\n"use strict";\n' + "\n".join(parts) + "\n})();"
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["DENSITY", "FIGURES", "NO_DATA", "PAPER", "ramp"]
+__all__ = ["CHANGE", "DENSITY", "FIGURES", "NO_DATA", "PAPER", "ramp"]
 
 # Anchors, light to dark; lightness falls evenly, so that the order survives without hue.
 DENSITY = ("#fff1bf", "#fdcf6a", "#f59a3c", "#db5a2e", "#a5273c", "#571244")
 FIGURES = ("#eef4d5", "#bbdfc0", "#78bfb6", "#3f93ad", "#2c6297", "#22336d")
+# Fewer to more, through paper: blue and red differ in lightness from it, and from one another.
+CHANGE = ("#2a5f9e", "#9cc3e2", "#eeebe2", "#f0a878", "#a11d2f")
 NO_DATA = "#d5d5d2"
 PAPER = "#f4f1ea"
 

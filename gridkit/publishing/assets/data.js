@@ -1,11 +1,21 @@
-// Reading the block: gzip in base64; a JSON text, then parts of varints or pixels.
+// Reading the block: base64, mostly of gzip; a JSON text, then parts of varints or pixels.
 
-async function unpack(text) {
-  const packed = atob(text);
-  const bytes = new Uint8Array(packed.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = packed.charCodeAt(i);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  const raw = new Uint8Array(await new Response(stream).arrayBuffer());
+// Browsers before 2020 lack it.
+if (!Element.prototype.replaceChildren) {
+  Element.prototype.replaceChildren = function (...children) {
+    this.textContent = "";
+    this.append(...children);
+  };
+}
+
+async function unpack(text, packed) {
+  const letters = atob(text);
+  let raw = new Uint8Array(letters.length);
+  for (let i = 0; i < raw.length; i++) raw[i] = letters.charCodeAt(i);
+  if (packed) {
+    const stream = new Blob([raw]).stream().pipeThrough(new DecompressionStream("gzip"));
+    raw = new Uint8Array(await new Response(stream).arrayBuffer());
+  }
   const size = new DataView(raw.buffer).getUint32(0, true);
   const doc = JSON.parse(new TextDecoder().decode(raw.subarray(4, 4 + size)));
   let from = 4 + size;

@@ -12,6 +12,7 @@ function viewOf(map, corner, size) {
   const ground = Math.cos((map.getCenter().lat * Math.PI) / 180);
   return {
     zoom, scale, size,
+    key: [zoom, origin.x, origin.y, size.x, size.y].join(),
     metre: scale / ground,
     x: (mx) => (mx + HALF) * scale - origin.x,
     y: (my) => (HALF - my) * scale - origin.y,
@@ -98,25 +99,43 @@ function heatCanvas(view, parts) {
   return canvas;
 }
 
-function drawHeat(ctx, picture, bounds, border, view) {
-  const [west, south, east, north] = bounds;
-  const x = view.x(west), y = view.y(north);
+// A picture lies between its bounds, north up, or where its own six numbers put it, south first.
+function drawHeat(ctx, layer, border, view) {
   ctx.save();
   ctx.clip(border, "evenodd");
   ctx.imageSmoothingEnabled = true;
   ctx.imageSmoothingQuality = "high";
-  ctx.drawImage(picture, x, y, view.x(east) - x, view.y(south) - y);
+  if (layer.image) {
+    const [west, south, east, north] = layer.image.bounds, x = view.x(west), y = view.y(north);
+    ctx.drawImage(layer.picture, x, y, view.x(east) - x, view.y(south) - y);
+  } else {
+    const [a, b, c, d, e, f] = layer.place, k = view.scale;
+    ctx.transform(a * k, -d * k, b * k, -e * k, view.x(c), view.y(f));
+    ctx.drawImage(layer.picture, 0, 0);
+  }
   ctx.restore();
 }
 
-function drawCells(ctx, shapes, layer, view) {
+// Cells narrower than this, in pixels, are outlined in the picture itself.
+const NARROW = 26;
+
+function drawCells(ctx, page, layer, view) {
+  const area = page.areas[layer.areas];
   ctx.globalAlpha = 0.82;
-  for (let c = -1; c < layer.colours.length; c++) {
-    const paths = pathsOf(shapes, view, true, (i) => layer.index[i] === c);
-    fill(ctx, paths, c < 0 ? layer.none : layer.colours[c]);
+  if (area.tiles) {
+    const outlined = page.state.on.outlines && narrow(area, view);
+    const picture = colourCells(page.sheet.numbers(layer.areas, view), layer, outlined, page.sheet.scratch);
+    ctx.drawImage(picture, 0, 0, view.size.x, view.size.y);
+  } else {
+    for (let c = -1; c < layer.colours.length; c++) {
+      const paths = pathsOf(area.shapes, view, true, (i) => layer.index[i] === c);
+      fill(ctx, paths, c < 0 ? layer.none : layer.colours[c]);
+    }
   }
   ctx.globalAlpha = 1;
 }
+
+const narrow = (area, view) => area.usual * view.scale < NARROW;
 
 // Outlines in the colour of each class, the higher classes on top.
 function drawRims(ctx, shapes, layer, view) {
@@ -227,38 +246,56 @@ function labelStreets(label, streets, view) {
   }
 }
 
-function paint(ctx, view, page, { layer, side }) {
+function paint(ctx, view, page, part) {
+  paintGround(ctx, view, page);
+  paintLayer(ctx, view, page, part);
+  paintAbove(ctx, view, page, part);
+  drawChosen(ctx, view, page, part);
+}
+
+function paintGround(ctx, view, page) {
+  const { base, state } = page;
+  if (base.border) fill(ctx, pathsOf(base.border, view, true), "#faf8f3");
+  if (base.water && state.on.water) fill(ctx, pathsOf(base.water, view, true), "#bcd9ea");
+}
+
+function paintLayer(ctx, view, page, { layer }) {
+  if (!layer) return;
+  if (layer.kind === "cells") drawCells(ctx, page, layer, view);
+  if (layer.kind === "plain") fill(ctx, pathsOf(page.areas[layer.areas].shapes, view, true), layer.none);
+  if (layer.picture && page.base.border) {
+    drawHeat(ctx, layer, pathsOf(page.base.border, view, true)[0], view);
+  }
+}
+
+function paintAbove(ctx, view, page, { layer, side }) {
   const { base, state } = page, on = state.on;
-  const border = base.border ? pathsOf(base.border, view, true) : null;
-  if (border) fill(ctx, border, "#faf8f3");
-  if (base.water && on.water) fill(ctx, pathsOf(base.water, view, true), "#bcd9ea");
-  const cells = layer ? page.areas[layer.areas].shapes : null;
-  if (layer && layer.kind === "cells") drawCells(ctx, cells, layer, view);
-  if (layer && layer.kind === "plain") fill(ctx, pathsOf(cells, view, true), layer.none);
   if (base.buildings && on.buildings && view.zoom >= 14.5) {
     const paths = pathsOf(base.buildings, view, true);
     fill(ctx, paths, "rgba(96,84,68,.22)");
     if (view.zoom >= 16) stroke(ctx, paths, "rgba(96,84,68,.35)", 0.6);
   }
-  if (layer && layer.picture) drawHeat(ctx, layer.picture, layer.image.bounds, border[0], view);
   if (base.streets && on.streets) drawStreets(ctx, base.streets, view, new Map());
-  if (layer && on.outlines) {
-    if (layer.kind === "heat") drawRims(ctx, cells, layer, view);
-    else {
-      // Opaque: borders that two paths share must not come out darker than others.
-      const colour = layer.kind === "plain" ? "#a8a59e" : "#6b6b73";
-      stroke(ctx, pathsOf(cells.borders, view, false), colour, view.zoom < 14 ? 0.6 : 1);
-    }
-  }
+  if (layer && on.outlines) drawOutlines(ctx, page, layer, view);
   if (base.communities && on.communities) {
     const paths = pathsOf(base.communities.borders, view, false);
     stroke(ctx, paths, HALO, view.zoom < 13 ? 2 : 3.6);
     stroke(ctx, paths, "#5b4a78", view.zoom < 13 ? 0.9 : 1.6, [7, 4]);
   }
-  if (border) stroke(ctx, border, "#3d3550", 2.2);
+  if (base.border) stroke(ctx, pathsOf(base.border, view, true), "#3d3550", 2.2);
   if (page.marks) drawMarks(ctx, page, view, side);
-  if (state.cell && layer.areas === state.cell.areas) drawChosen(ctx, page, view);
   drawLabels(ctx, page, layer, view, side);
+}
+
+function drawOutlines(ctx, page, layer, view) {
+  const area = page.areas[layer.areas], { borders } = area.shapes;
+  const width = view.zoom < 14 ? 0.6 : 1;
+  if (layer.kind === "heat" && layer.image) drawRims(ctx, area.shapes, layer, view);
+  else if (layer.kind === "heat") stroke(ctx, pathsOf(borders, view, false), "rgba(90,84,80,.38)", width);
+  else if (!(area.tiles && narrow(area, view)) || layer.kind === "plain") {
+    // Opaque: borders that two paths share must not come out darker than others.
+    stroke(ctx, pathsOf(borders, view, false), layer.kind === "plain" ? "#a8a59e" : "#6b6b73", width);
+  }
 }
 
 function outline(ctx, shapes, chosen, view, colour, width) {
@@ -267,8 +304,10 @@ function outline(ctx, shapes, chosen, view, colour, width) {
   stroke(ctx, paths, colour, width);
 }
 
-function drawChosen(ctx, page, view) {
-  const { areas, i } = page.state.cell;
+function drawChosen(ctx, view, page, { layer }) {
+  const { cell } = page.state;
+  if (!cell || !layer || layer.areas !== cell.areas) return;
+  const { areas, i } = cell;
   outline(ctx, page.areas[areas].shapes, i, view, "#0b57c2", 3.2);
 }
 
@@ -294,6 +333,7 @@ const Sheet = L.Renderer.extend({
   initialize(page) {
     L.Renderer.prototype.initialize.call(this, {});
     this.page = page;
+    this.scratch = document.createElement("canvas");
   },
   _initContainer() {
     this._container = document.createElement("canvas");
@@ -316,12 +356,19 @@ const Sheet = L.Renderer.extend({
     this.draw();
   },
   draw() {
-    const ctx = this._container.getContext("2d");
+    this.kept = null;
+    this.compose();
+  },
+  // Put the picture together; what lies under and over the layer is kept while the view stays.
+  compose() {
+    const ctx = this._container.getContext("2d"), size = this._bounds.getSize();
+    const view = viewOf(this._map, this._bounds.min, size);
     ctx.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    const size = this._bounds.getSize(), view = viewOf(this._map, this._bounds.min, size);
     ctx.clearRect(0, 0, size.x, size.y);
     const atLayer = (x) => this._map.containerPointToLayerPoint([x, 0]).x - this._bounds.min.x;
-    for (const part of sidesOf(this.page, size, atLayer)) {
+    const parts = sidesOf(this.page, size, atLayer);
+    if (this.page.dash) return this.stack(ctx, view, parts[0]);
+    for (const part of parts) {
       if (part.to <= part.from) continue;
       ctx.save();
       ctx.beginPath();
@@ -330,5 +377,30 @@ const Sheet = L.Renderer.extend({
       paint(ctx, view, this.page, part);
       ctx.restore();
     }
+  },
+  stack(ctx, view, part) {
+    if (!this.kept) {
+      this.kept = [paintGround, paintAbove].map((paintOne) => this.apart(paintOne, view, part));
+    }
+    const lay = (sheet) => ctx.drawImage(sheet, 0, 0, view.size.x, view.size.y);
+    lay(this.kept[0]);
+    paintLayer(ctx, view, this.page, part);
+    lay(this.kept[1]);
+    drawChosen(ctx, view, this.page, part);
+  },
+  apart(paintOne, view, part) {
+    const canvas = document.createElement("canvas"), ctx = canvas.getContext("2d");
+    canvas.width = this._container.width;
+    canvas.height = this._container.height;
+    ctx.scale(this.ratio, this.ratio);
+    paintOne(ctx, view, this.page, part);
+    return canvas;
+  },
+  // The number of its cell for each pixel, kept while the view stays.
+  numbers(areas, view) {
+    const known = this.cells;
+    if (known && known.areas === areas && known.at === view.key) return known;
+    const made = cellNumbers(this.page.areas[areas].shapes, view, this.ratio, known ? known.numbers : []);
+    return (this.cells = { ...made, areas, at: view.key });
   },
 });

@@ -20,6 +20,10 @@ function readPage({ doc, parts }, map) {
     const { borders, middles, names } = doc.base.communities;
     base.communities = { borders: read(borders), middles: read(middles), names };
   }
+  if (doc.base.places) {
+    const { names, points } = doc.base.places;
+    base.places = { names: readWords(names, parts), points: read(points) };
+  }
   if (doc.base.streets) base.streets = doc.base.streets.map((s) => ({ ...s, lines: read(s.shapes) }));
   const areas = doc.areas.map((a) => {
     const shapes = readAreas(a.shapes, parts), people = a.people && readPeople(a.people, parts);
@@ -29,7 +33,8 @@ function readPage({ doc, parts }, map) {
   const on = { outlines: true, communities: true, streets: true, buildings: true, water: true };
   const marks = doc.marks ? readMarks(doc.marks, read) : null;
   const state = { view: 0, cell: null, item: null, split: 0, on };
-  return { doc, map, base, areas, views, marks, state, printing: false };
+  const dash = doc.dash ? readDash(doc, areas, parts) : null;
+  return { doc, map, base, areas, views, marks, state, dash, printing: false };
 }
 
 function showWords(page) {
@@ -92,14 +97,17 @@ function start(page) {
   map.setMaxZoom(19);
   map.doubleClickZoom.disable();
   showWords(page);
+  if (page.dash) prepareDash(page);
   showLegend(page);
   showLayers(page);
   fitPage(page);
-  page.sheet = new Sheet(page).addTo(map);
+  page.sheet = new Sheet(page);
+  page.sheet.addTo(map);
   L.control.zoom({ zoomInTitle: doc.words.zoom_in, zoomOutTitle: doc.words.zoom_out }).addTo(map);
   L.control.scale({ imperial: false, maxWidth: 140 }).addTo(map);
   northArrow(doc.words.north).addTo(map);
   if (page.marks) showItems(page);
+  if (doc.dash) startDash(page);
   showSlider(page);
   listen(page);
   listenToPrinter(page);
@@ -111,8 +119,9 @@ function start(page) {
   document.documentElement.dataset.gridkit = "ready";
 }
 
-if ("DecompressionStream" in window) {
-  start(readPage(await unpack(byId("gk-data").textContent), gridkitMap));
+const packed = byId("gk-data").dataset.packed === "gzip";
+if (!packed || "DecompressionStream" in window) {
+  start(readPage(await unpack(byId("gk-data").textContent, packed), gridkitMap));
 } else {
   byId("gk-old").classList.add("gk-now");
 }

@@ -88,6 +88,7 @@ function showLayers(page) {
     if (layer.kind === "plain") return; // nothing to choose: the slider shows both
     box.append(choice("radio", "gk-view", layer.label, k === state.view, () => {
       state.view = k;
+      if (page.dash) page.dash.update();
       showLegend(page);
       page.sheet.draw();
     }));
@@ -145,6 +146,7 @@ function showCell(page, areas, i) {
     [words.load, area.load && area.load[i] !== null && numberText(area.load[i], doc.lang)],
   ].filter((row) => row[1] !== false)));
   const shown = page.views.filter((v) => v.areas === areas && v.kind === "cells" && v.label !== words.load);
+  if (page.dash) page.dash.showCell(box, i);
   const rows = [
     ...Object.entries(area.figures).map(([label, values]) => [label, values[i]]),
     ...shown.map((v) => [v.label, v.values[i] === null ? words.no_data : numberText(v.values[i], doc.lang)]),
@@ -155,7 +157,7 @@ function showCell(page, areas, i) {
   byId("gk-hint").hidden = true;
   byId("gk-side").scrollTop = 0;
   openSheet(true);
-  page.sheet.draw();
+  page.sheet.compose();
 }
 
 function closeCell(page) {
@@ -163,7 +165,7 @@ function closeCell(page) {
   byId("gk-cell").hidden = true;
   byId("gk-hint").hidden = false;
   openSheet(false);
-  page.sheet.draw();
+  page.sheet.compose();
 }
 
 function openSheet(open) {
@@ -188,29 +190,74 @@ function matcher(area, query) {
   };
 }
 
+const MOST_HITS = 10;
+
+// What the search finds: cells, then streets, places and cases, each with what a choice does.
+function* hitsOf(page, query) {
+  for (const [areas, area] of page.areas.entries()) {
+    const match = matcher(area, query);
+    for (let i = 0; i < area.codes.length; i++) {
+      const found = match(i);
+      if (found === undefined) continue;
+      const more = found || (area.names && area.names[i]) || (area.communities && area.communities[i]);
+      yield [area.codes[i], more, () => (goTo(page, areas, i), showCell(page, areas, i))];
+    }
+  }
+}
+
+function* placesOf(page, query) {
+  const seen = new Set(), { streets, places } = page.base, { words } = page.doc;
+  for (const layer of streets || []) {
+    for (const name of layer.names) {
+      if (seen.has(name) || !name.toLowerCase().includes(query)) continue;
+      seen.add(name);
+      yield [name, words.streets, () => goToStreet(page, name)];
+    }
+  }
+  if (places) {
+    const fits = places.names.words.map((word) => word.toLowerCase().includes(query));
+    for (let i = 0; i < places.points.n; i++) {
+      if (fits[places.names.index[i]]) {
+        yield [places.names.at(i), words.buildings, () => goToBounds(page, [boundsOf(places.points, i)])];
+      }
+    }
+  }
+  if (page.dash) yield* page.dash.hits(query);
+}
+
 function showHits(page, query) {
   const { doc } = page, box = byId("gk-hits");
   box.replaceChildren();
   box.hidden = !query;
   if (!query) return;
-  page.areas.forEach((area, areas) => {
-    const match = matcher(area, query);
-    for (let i = 0; i < area.codes.length && box.childElementCount < 8; i++) {
-      const found = match(i);
-      if (found === undefined) continue;
-      const hit = make("button", area.codes[i]);
-      hit.type = "button";
-      const more = found || (area.names && area.names[i]) || (area.communities && area.communities[i]);
-      if (more) hit.append(make("small", more));
-      hit.addEventListener("click", () => {
-        box.hidden = true;
-        goTo(page, areas, i);
-        showCell(page, areas, i);
-      });
-      box.append(hit);
-    }
-  });
+  const add = ([name, more, choose]) => {
+    const hit = make("button", name);
+    hit.type = "button";
+    if (more) hit.append(make("small", more));
+    hit.addEventListener("click", () => {
+      box.hidden = true;
+      choose();
+    });
+    box.append(hit);
+  };
+  // Places keep room even where many cells fit: half of the list.
+  const places = [], cells = [];
+  for (const hit of placesOf(page, query)) if (places.push(hit) >= MOST_HITS) break;
+  const room = MOST_HITS - Math.min(places.length, MOST_HITS / 2);
+  for (const hit of hitsOf(page, query)) if (cells.push(hit) >= room) break;
+  [...cells, ...places].slice(0, MOST_HITS).forEach(add);
   if (!box.childElementCount) box.append(make("p", doc.words.none_found));
+}
+
+function goToStreet(page, name) {
+  const found = page.base.streets.flatMap(({ lines, names }) =>
+    names.flatMap((one, i) => (one === name ? [boundsOf(lines, i)] : [])));
+  goToBounds(page, found);
+}
+
+function goToBounds(page, found) {
+  const bounds = found.filter(Boolean).reduce((all, one) => all.extend(one), L.latLngBounds([]));
+  if (bounds.isValid()) page.map.fitBounds(bounds, { maxZoom: 17, padding: [60, 60], animate: false });
 }
 
 function boundsOf(s, i) {
