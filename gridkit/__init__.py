@@ -145,8 +145,10 @@ if TYPE_CHECKING:
     from .publishing.maps import cell_map as cell_map
     from .publishing.maps import heat_map as heat_map
     from .publishing.monthly import monthly_report as monthly_report
+    from .publishing.notices import notice_cards as notice_cards
     from .publishing.offline import GridMap as GridMap
     from .publishing.offline import save_map as save_map
+    from .publishing.print_maps import print_map as print_map
     from .publishing.workbooks import workbook as workbook
     from .rules import Category as Category
     from .rules import LimitRule as LimitRule
@@ -290,6 +292,7 @@ _HOMES = {
     "merge_cells": "division.life",
     "monthly_report": "publishing.monthly",
     "move_case": "casework.machine",
+    "notice_cards": "publishing.notices",
     "number_cells": "division.codes",
     "on_duty": "staffing.duty",
     "open311_requests": "casework.open311",
@@ -299,6 +302,7 @@ _HOMES = {
     "percent": "evaluation.rates",
     "posting_lists": "staffing.lists",
     "posts_at": "staffing.history",
+    "print_map": "publishing.print_maps",
     "prove_posts": "staffing.proof",
     "publish_dashboard": "publishing.dashboards",
     "rank": "evaluation.ranking",

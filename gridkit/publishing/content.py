@@ -20,10 +20,21 @@ from .encode import Block, Frame, pack_shapes, to_screen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from ..errors import Lang
     from ..intake.district import District
 
-__all__ = ["Canvas", "figures_of", "short", "texts"]
+__all__ = [
+    "STREETS",
+    "Canvas",
+    "cell_label",
+    "community_names",
+    "figures_of",
+    "people_of",
+    "short",
+    "texts",
+]
 
 # Width on the ground and zoom from which a street is drawn, by class; others as residential.
 STREETS: dict[str, tuple[float, float]] = {
@@ -167,34 +178,18 @@ class Canvas:
             "shapes": self.block.place(pack_areas(drawn, self.frame), self.frame),
             "middles": self.shapes(cells.representative_point(), 0),
             "codes": codes,
-            "labels": [_label(code) for code in codes],
+            "labels": [cell_label(code) for code in codes],
             "names": texts(cells["name"]) if "name" in cells.columns else None,
-            "communities": self._community_names(),
+            "communities": community_names(self.cells, self.district),
             "hectares": [short(h) for h in hectares],
             "load": [short(v) for v in cells["load"]] if "load" in cells.columns else None,
         }
         people = None
         if posts is not None:
-            people = self._people(codes, posts, roster, audience)
+            counts, shown = people_of(codes, posts, roster, audience, self.lang)
+            packed = {c: self.block.add_words(texts(shown[c])) for c in shown.columns}
+            people = {"counts": counts.tolist(), **packed}
         return self._keep(areas, figures, people)
-
-    def _people(
-        self, codes: list[str], posts: pd.DataFrame, roster: pd.DataFrame | None, audience: str
-    ) -> dict[str, Any]:
-        """Return how many posts each cell has, and for each post its words, masked."""
-        roles = {r.code: r.zh if self.lang == "zh" else r.en for r in load_roles().values()}
-        places = pd.Series(range(len(codes)), codes)
-        place = places[~places.index.duplicated()].reindex(posts["area_code"]).to_numpy()
-        order = np.argsort(place, kind="stable")
-        order = order[np.isfinite(place[order])]
-        held = posts.iloc[order].reset_index(drop=True)
-        shown = _persons(held, roster, audience)
-        shown["role"] = held["role"].map(lambda role: roles.get(role, role))
-        shown["slot"] = held["slot"] if "slot" in held.columns else ""
-        columns = ("role", "name", "phone", "responsible_unit", "slot")
-        counts = np.bincount(place[order].astype(np.intp), minlength=len(codes))
-        packed = {c: self.block.add_words(texts(shown[c])) for c in columns}
-        return {"counts": counts.tolist(), **packed}
 
     def _keep(
         self, areas: dict[str, Any], figures: dict[str, list[str]], people: dict[str, Any] | None
@@ -209,15 +204,17 @@ class Canvas:
         known.append({**areas, "figures": figures, "people": people})
         return len(known) - 1
 
-    def _community_names(self) -> list[str] | None:
-        if "community_code" not in self.cells.columns:
-            return None
-        codes = self.cells["community_code"]
-        communities = None if self.district is None else self.district.communities
-        if communities is None or "name" not in communities.columns:
-            return texts(codes)
-        names = communities.set_index("community_code")["name"]
-        return texts(codes.map(names).fillna(codes))
+
+def community_names(cells: gpd.GeoDataFrame, district: District | None) -> list[str] | None:
+    """Return the name of each cell's community, its code where the district has no name."""
+    if "community_code" not in cells.columns:
+        return None
+    codes = cells["community_code"]
+    communities = None if district is None else district.communities
+    if communities is None or "name" not in communities.columns:
+        return texts(codes)
+    names = communities.set_index("community_code")["name"]
+    return texts(codes.map(names).fillna(codes))
 
 
 def _places(buildings: gpd.GeoDataFrame | None) -> gpd.GeoSeries | None:
@@ -245,9 +242,34 @@ def short(value: float) -> float | int | None:
     return int(number) if number == int(number) else number
 
 
-def _label(code: str) -> str:
+def cell_label(code: str) -> str:
     """Return what is written into a cell on the map: its number inside the community."""
     return code[-3:] if code.isdigit() and len(code) > 9 else code
+
+
+def people_of(
+    codes: list[str],
+    posts: pd.DataFrame,
+    roster: pd.DataFrame | None,
+    audience: str,
+    lang: Lang,
+) -> tuple[NDArray[np.intp], pd.DataFrame]:
+    """Return how many posts each area has, and for each post its words, masked, area by area.
+
+    The words are ``role``, ``name`` (empty where nobody holds the post), ``phone``,
+    ``responsible_unit`` and ``slot``.
+    """
+    roles = {r.code: r.zh if lang == "zh" else r.en for r in load_roles().values()}
+    places = pd.Series(range(len(codes)), codes)
+    place = places[~places.index.duplicated()].reindex(posts["area_code"]).to_numpy()
+    order = np.argsort(place, kind="stable")
+    order = order[np.isfinite(place[order])]
+    held = posts.iloc[order].reset_index(drop=True)
+    shown = _persons(held, roster, audience)
+    shown["role"] = held["role"].map(lambda role: roles.get(role, role))
+    shown["slot"] = held["slot"] if "slot" in held.columns else ""
+    counts = np.bincount(place[order].astype(np.intp), minlength=len(codes))
+    return counts, shown[["role", "name", "phone", "responsible_unit", "slot"]]
 
 
 def _persons(posts: pd.DataFrame, roster: pd.DataFrame | None, audience: str) -> pd.DataFrame:

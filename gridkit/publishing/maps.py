@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..evaluation.heat import Density
     from ..intake.district import District
 
-__all__ = ["begin_map", "cell_map", "finish_map", "heat_map", "require_cells"]
+__all__ = ["begin_map", "cell_map", "cell_values", "finish_map", "heat_map", "require_cells"]
 
 RAMP_COLOURS = 24  # of the heat picture; the page mixes between them
 
@@ -100,7 +100,7 @@ def cell_map(
     'GridMap'
     """
     require_cells(cells, district, audience)
-    label, values = _values(cells, value, require_lang(lang))
+    label, values = cell_values(cells, value, require_lang(lang))
     m, canvas = begin_map(cells, district, lang, title, m)
     figures = figures_of(scores, texts(cells["cell_code"]), canvas.lang)
     areas = canvas.add_areas(figures=figures, posts=posts, roster=roster, audience=audience)
@@ -242,7 +242,7 @@ def begin_map(
     return m, canvas
 
 
-def _values(
+def cell_values(
     cells: gpd.GeoDataFrame, value: str | pd.Series[Any], lang: Lang
 ) -> tuple[str, np.ndarray[Any, np.dtype[np.float64]]]:
     """Return label and one number a cell, NaN where there is none."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..evaluation.heat import Density
 
-__all__ = ["Image", "draw_density", "shade"]
+__all__ = ["Image", "draw_density", "look_up", "shade"]
 
 MOST_PIXELS = 400_000
 FRINGE = 3  # bins around the area that take the value of the nearest bin inside
@@ -69,11 +69,11 @@ def draw_density(density: Density, bounds: Sequence[float]) -> Image:
     y = south + (np.arange(height)[::-1] + 0.5) * pixel
     back = Transformer.from_crs(WEB_MERCATOR, density.crs, always_xy=True)
     px, py = back.transform(*np.meshgrid(x, y))
-    values = _look_up(density, px, py)
+    values = look_up(density, px, py)
     return Image(values, west, south, west + width * pixel, south + height * pixel)
 
 
-def _look_up(
+def look_up(
     density: Density, x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the density at points, bilinear between bin centres."""
