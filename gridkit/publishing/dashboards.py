@@ -217,6 +217,8 @@ def dashboard_map(
     require_zone(tz)
     cells = cells_at(plan.cells).reset_index(drop=True)
     require_cells(cells, plan.district, audience)
+    if "area_m2" not in cells.columns:
+        cells["area_m2"] = area_m2(cells.geometry)
     cases = _cases(ledger, cells)
     now = latest(cases) if at is None else pd.Timestamp(require_instant(at))
     cases = _until(cases, now)
@@ -313,13 +315,8 @@ def _hot(cells: gpd.GeoDataFrame, events: Events, areas: int, lang: Lang) -> lis
     if len(cells) < 2 or not len(events.cell):
         return []
     counts = np.bincount(events.cell[events.cell >= 0], minlength=len(cells))
-    found = hotspots(cells, pd.Series(counts / _km2(cells), cells.index))
+    found = hotspots(cells, pd.Series(counts / (cells["area_m2"] / 1e6), cells.index))
     return [hotspot_view(found, areas, lang)]
-
-
-def _km2(cells: gpd.GeoDataFrame) -> Any:
-    metres = cells["area_m2"] if "area_m2" in cells.columns else area_m2(cells.geometry)
-    return np.asarray(metres, dtype=float) / 1e6
 
 
 def _measured(
@@ -328,7 +325,7 @@ def _measured(
     """Return what the page divides by: land of cells and squares, households, their prior."""
     share = np.rint(grid.share * 25).astype(np.uint8)
     found: dict[str, Any] = {
-        "km2": [short(v) for v in _km2(cells)],
+        "km2": [short(v) for v in cells["area_m2"] / 1e6],
         "grid": {
             "nx": grid.lattice.nx,
             "ny": grid.lattice.ny,

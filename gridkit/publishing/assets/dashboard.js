@@ -116,13 +116,13 @@ function prepareDash(page) {
   dash.update();
   document.body.classList.add("gk-dash");
   showGlance(page); // before the map takes the room that is left
+  showTime(page);
 }
 
 function startDash(page) {
   showFilters(page);
   showRanking(page);
   showLate(page);
-  showTime(page);
 }
 
 function spanText(page) {
@@ -395,7 +395,7 @@ function bars({ spans, filter, words }, counts) {
     if (shown.length <= 6 || k % 3 === 0 || k === shown.length - 1) {
       const anchor = k === 0 ? "start" : k === shown.length - 1 ? "end" : "middle";
       const at = k === 0 ? 0 : k === shown.length - 1 ? 264 : (k + 0.5) * width;
-      if (k !== shown.length - 2) add("text", { x: at, y: 75, "text-anchor": anchor }, label(k));
+      if (k < shown.length - 3 || k === shown.length - 1) add("text", { x: at, y: 75, "text-anchor": anchor }, label(k));
     }
   });
   return svg;

@@ -72,7 +72,9 @@ function fitPage(page) {
   const { map, doc } = page, snap = map.options.zoomSnap;
   map.invalidateSize({ animate: false });
   map.options.zoomSnap = 0; // fill the window exactly; later zooming snaps again
-  map.fitBounds(latLngs(doc.bounds), { animate: false, padding: [12, 12] });
+  const below = byId("gk-time").hidden ? 12 : 72; // what lies over the lower edge
+  const room = { paddingTopLeft: [12, 12], paddingBottomRight: [12, below] };
+  map.fitBounds(latLngs(doc.bounds), { animate: false, ...room });
   map.options.zoomSnap = snap;
 }
 

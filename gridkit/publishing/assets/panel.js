@@ -147,9 +147,13 @@ function showCell(page, areas, i) {
   ].filter((row) => row[1] !== false)));
   const shown = page.views.filter((v) => v.areas === areas && v.kind === "cells" && v.label !== words.load);
   if (page.dash) page.dash.showCell(box, i);
+  const figure = (view) => {
+    const value = view.measure ? figuresOf(page, view)[i] : view.values[i];
+    return value === null || value !== value ? words.no_data : numberText(value, doc.lang);
+  };
   const rows = [
     ...Object.entries(area.figures).map(([label, values]) => [label, values[i]]),
-    ...shown.map((v) => [v.label, v.values[i] === null ? words.no_data : numberText(v.values[i], doc.lang)]),
+    ...shown.map((view) => [view.label, figure(view)]),
   ];
   if (rows.length) box.append(make("h3", words.figures), facts(rows));
   showPeople(box, area, i, words);
