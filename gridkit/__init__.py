@@ -141,9 +141,9 @@ if TYPE_CHECKING:
     from .publishing.dashboards import publish_dashboard as publish_dashboard
     from .publishing.editor import edit_cells as edit_cells
     from .publishing.finding_maps import findings_map as findings_map
+    from .publishing.heat_maps import heat_map as heat_map
     from .publishing.hotspot_maps import hotspot_map as hotspot_map
     from .publishing.maps import cell_map as cell_map
-    from .publishing.maps import heat_map as heat_map
     from .publishing.monthly import monthly_report as monthly_report
     from .publishing.notices import notice_cards as notice_cards
     from .publishing.offline import GridMap as GridMap
@@ -270,7 +270,7 @@ _HOMES = {
     "group": "division.groups",
     "group_labels": "division.groups",
     "hand_over": "staffing.history",
-    "heat_map": "publishing.maps",
+    "heat_map": "publishing.heat_maps",
     "hex_cells": "division.lattice",
     "hotspot_map": "publishing.hotspot_maps",
     "hotspots": "evaluation.clusters",

@@ -36,7 +36,8 @@ from .intake.roster import read_roster
 from .location.owner import locate
 from .messages import message, say
 from .publishing.bulletins import bulletin
-from .publishing.maps import cell_map, heat_map
+from .publishing.heat_maps import heat_map
+from .publishing.maps import cell_map
 from .publishing.offline import save_map
 from .sheets import write_csv, write_xlsx
 from .staffing.posts import assign

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,8 +47,8 @@ class Classes:
 def classify(values: ArrayLike, *, n: int = 5, breaks: Sequence[float] | None = None) -> Classes:
     """Sort values into classes of about equal size.
 
-    Breaks are quantiles rounded to two significant digits; a break that would leave a class
-    empty is dropped, so few or repeated values give fewer classes.
+    Breaks are quantiles (mapclassify) rounded to two significant digits; a break that would leave
+    a class empty is dropped, so few or repeated values give fewer classes.
 
     Parameters
     ----------
@@ -70,7 +71,11 @@ def classify(values: ArrayLike, *, n: int = 5, breaks: Sequence[float] | None = 
     if not known.any():
         return Classes((), np.full(numbers.shape, -1), np.nan, np.nan)
     if breaks is None:
-        cuts = np.quantile(numbers[known], np.arange(1, n) / n)
+        import mapclassify  # heavy
+
+        with warnings.catch_warnings():  # of few different values, which give fewer classes here
+            warnings.simplefilter("ignore", UserWarning)
+            cuts = mapclassify.Quantiles(numbers[known], k=n).bins[:-1]
         breaks = _without_empty(round_to(cuts), np.sort(numbers[known]))
     index = np.where(known, np.searchsorted(np.asarray(breaks), numbers, side="right"), -1)
     low, high = float(numbers[known].min()), float(numbers[known].max())

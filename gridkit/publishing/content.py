@@ -12,7 +12,7 @@ import shapely
 from ..crs import area_m2
 from ..evaluation.rates import INDICATORS, percent
 from ..messages import say
-from ..privacy import mask_people
+from ..privacy import mask_counts, mask_people
 from ..rules import load_roles
 from .arcs import pack_areas
 from .encode import Block, Frame, pack_shapes, to_screen
@@ -289,23 +289,35 @@ def _persons(posts: pd.DataFrame, roster: pd.DataFrame | None, audience: str) ->
     return with_nobody.iloc[number].reset_index(drop=True)
 
 
-def figures_of(scores: pd.DataFrame | None, codes: list[str], lang: Lang) -> dict[str, list[str]]:
-    """Return the leading indicators of the newest period as printed: label → text a cell."""
+def figures_of(
+    scores: pd.DataFrame | None, codes: list[str], lang: Lang, *, audience: str
+) -> dict[str, list[str]]:
+    """Return the leading indicators of the newest period as printed: label → text a cell.
+
+    The public sees neither counts below five nor rates of fewer.
+    """
     if scores is None:
         return {}
     own = scores[scores["subject_kind"] == "cell_code"]
     own = own[own["period"] == own["period"].max()]
+    none = say("publishing.word_no_data", lang)
     figures = {}
     for indicator in INDICATORS:
         rows = own[own["indicator"] == indicator.name].set_index("subject").reindex(codes)
         if indicator.name not in FIRST_SHOWN or rows["value"].isna().all():
             continue
         if indicator.denominator:
-            pairs = zip(rows["numerator"], rows["denominator"], strict=True)
-            figures[indicator.label(lang)] = [percent(a, b, 1, lang=lang) for a, b in pairs]
+            known = mask_counts(rows["denominator"], audience=audience)
+            few = known.isna() & rows["denominator"].notna()
+            pairs = zip(rows["numerator"], rows["denominator"], few, strict=True)
+            shown = ["–" if hide else percent(a, b, 1, lang=lang) for a, b, hide in pairs]
         else:
-            none = say("publishing.word_no_data", lang)
-            figures[indicator.label(lang)] = [
-                none if pd.isna(v) else f"{v:,.0f}" for v in rows["value"]
-            ]
+            counts = mask_counts(rows["numerator"], audience=audience)
+            told = zip(rows["numerator"], counts, strict=True)
+            shown = [none if pd.isna(n) else _few(seen) for n, seen in told]
+        figures[indicator.label(lang)] = shown
     return figures
+
+
+def _few(seen: Any) -> str:
+    return "< 5" if pd.isna(seen) else f"{seen:,}"

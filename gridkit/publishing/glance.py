@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from ..evaluation.periods import Period
-from ..evaluation.rates import INDICATORS, NO_SUBJECT, counted, indicators, percent
+from ..evaluation.rates import INDICATORS, NO_SUBJECT, counted, half_up, indicators, percent
 from ..messages import say
 from ..rules import load_categories
 from .facts import change_text, names_of, subject_word
 
 if TYPE_CHECKING:
     from ..errors import Lang
+    from ..evaluation.definitions import Indicator
     from ..intake.district import District
     from ..privacy import Audience
 
@@ -198,19 +199,25 @@ class Glance:
             hidden = self.audience == "public" and old.iloc[k]["should_close"] < FEWEST
             rate = _BY_NAME["on_time_closing_rate"]
             if not hidden and self._printed(row, rate.name) != "–":
-                change = change_text(rate, row, old.iloc[k], self.lang)
+                change = _points(rate, row, old.iloc[k])
                 tone = _tone(rate.name, row, old.iloc[k])
         return {
             "name": self.name(kind, subject),
             "code": "" if subject == NO_SUBJECT else subject,
             "cells": [self._printed(row, name) for name in CARDS],
-            "change": "" if change == "–" else change,
+            "change": change,
             "tone": tone,
         }
 
     def columns(self) -> list[str]:
         """Return the heads of the columns of `ranking`."""
         return [_BY_NAME[name].label(self.lang) for name in CARDS]
+
+
+def _points(rate: Indicator, now: pd.Series[Any], old: pd.Series[Any]) -> str:
+    """Return the points between two printed rates, with their sign."""
+    rates = [half_up(int(r[rate.numerator]), int(r[rate.denominator])) for r in (now, old)]
+    return "" if rates[0] is None or rates[1] is None else f"{rates[0] - rates[1]:+}"
 
 
 def _until(span: Period | None, at: pd.Timestamp | None) -> pd.Timestamp | None:

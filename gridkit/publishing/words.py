@@ -77,7 +77,7 @@ def dashboard_words(lang: Lang, step: str) -> dict[str, Any]:
         "pause": say("publishing.dash_pause", lang),
         "ranking": say("publishing.dash_ranking", lang),
         "by": say("publishing.dash_by", lang),
-        "change": say("publishing.bulletin_mom", lang),
+        "change": say("publishing.dash_points", lang),
         "late_list": say("publishing.dash_late_list", lang, n="{}"),
         "late_first": say("publishing.dash_late_first", lang, n="{}"),
         "days_late": say("publishing.dash_days_late", lang, n="{}"),

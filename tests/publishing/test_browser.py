@@ -8,8 +8,9 @@ import pytest
 
 from gridkit.evaluation.clusters import hotspots
 from gridkit.publishing.bulletins import bulletin
+from gridkit.publishing.heat_maps import heat_map
 from gridkit.publishing.hotspot_maps import COLOURS, hotspot_map
-from gridkit.publishing.maps import cell_map, heat_map
+from gridkit.publishing.maps import cell_map
 from gridkit.publishing.offline import GridMap, save_map
 
 pytestmark = pytest.mark.browser

@@ -7,7 +7,8 @@ import shapely
 from gridkit.errors import CRSError, GeometryError, OptionError, SchemaError
 from gridkit.evaluation.heat import density
 from gridkit.evaluation.rates import INDICATORS
-from gridkit.publishing.maps import cell_map, heat_map
+from gridkit.publishing.heat_maps import heat_map
+from gridkit.publishing.maps import cell_map
 
 HOSTILE = [
     "<img src=x onerror=window.hit=1>",

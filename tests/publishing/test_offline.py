@@ -8,7 +8,8 @@ import pytest
 from folium.plugins import MarkerCluster
 
 from gridkit.errors import FileError, GridkitError, OptionError
-from gridkit.publishing.maps import cell_map, heat_map
+from gridkit.publishing.heat_maps import heat_map
+from gridkit.publishing.maps import cell_map
 from gridkit.publishing.offline import GridMap, save_map
 
 HERE = (37.54, 121.39)

@@ -174,6 +174,7 @@ function closeCell(page) {
 
 function openSheet(open) {
   byId("gk-side").classList.toggle("gk-open", open);
+  document.body.classList.toggle("gk-opened", open);
   byId("gk-grip").setAttribute("aria-expanded", String(open));
 }
 
