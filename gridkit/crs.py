@@ -34,6 +34,7 @@ __all__ = [
     "area_m2",
     "from_datum",
     "in_metres",
+    "require_datum",
     "require_metres",
     "same_crs",
     "suggest_crs",
@@ -105,7 +106,7 @@ def to_datum(
     >>> x.round(9).tolist(), y.round(9).tolist()
     ([121.39, 2.35], [37.54, 48.86])
     """
-    start, stop = _LAYER[_datum(source)], _LAYER[_datum(target)]
+    start, stop = _LAYER[require_datum(source)], _LAYER[require_datum(target)]
     lon, lat = _degrees(x, y)
     shape = lon.shape
     out_x, out_y = lon.ravel().copy(), lat.ravel().copy()
@@ -118,7 +119,8 @@ def to_datum(
     return out_x.reshape(shape)[()], out_y.reshape(shape)[()]
 
 
-def _datum(name: str) -> str:
+def require_datum(name: str) -> str:
+    """Return a datum's name when it is known; raise and name the nearest one otherwise."""
     if name in _LAYER:
         return name
     choices = ", ".join(DATUMS)
@@ -290,7 +292,7 @@ def from_datum(
     >>> from_datum(amap, "gcj02").to_wkt(rounding_precision=4).tolist()
     ['POINT (121.39 37.54)']
     """
-    _datum(datum)
+    require_datum(datum)
 
     def move(points: NDArray[np.float64]) -> NDArray[np.float64]:
         moved = to_datum(points[:, 0], points[:, 1], source=datum, target="wgs84")

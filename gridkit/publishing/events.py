@@ -206,7 +206,7 @@ def events_of(
 
 def states(cases: pd.DataFrame, at: pd.Timestamp | None) -> Ints:
     """Return CLOSED, OPEN or OVERDUE for each case at a time."""
-    if "closed_at" in cases.columns:
+    if at is not None and "closed_at" in cases.columns:
         done = (cases["closed_at"].notna() & (cases["closed_at"] <= at)).to_numpy()
     else:
         done = cases["stage"].eq("closed").to_numpy()
@@ -301,7 +301,7 @@ def pack_events(block: Block, events: Events, cells: int) -> dict[str, Any]:
     """Put the cases into the block and return how the page finds them."""
     cell = np.where(events.cell < 0, cells, events.cell)
     what = events.category * 3 + events.state
-    order = np.lexsort((what, events.span, events.square, cell))
+    order = np.lexsort((events.hour, what, events.span, events.square, cell))
     sorted_ = events.take(order)
     cell, square = cell[order], sorted_.square
     first = np.flatnonzero(np.diff(cell, prepend=-1) | np.diff(square, prepend=-2))

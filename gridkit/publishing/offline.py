@@ -24,6 +24,7 @@ from ..errors import FileError, OptionError, raise_all
 from ..files import atomic_path
 from ..messages import message, require_lang, say
 from .encode import Block
+from .online import OnlineTiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,8 +120,46 @@ class GridMap(folium.Map):
         super().__init__(location, **given)
         self.lang = require_lang(lang)
         self.title = title
+        self.online: OnlineTiles | None = None
         self.block = Block()
         _Page().add_child(self)
+
+    def use_tiles(self, url: str, *, attribution: str, datum: str) -> GridMap:
+        """Lay map tiles from a server under the map: the page then asks that server for them.
+
+        Parameters
+        ----------
+        url : str
+            ``https://…/{z}/{x}/{y}.png``.
+        attribution : str
+            Whom the page names as their source.
+        datum : str
+            ``wgs84`` or ``cgcs2000``: tiles on ``gcj02`` or ``bd09`` would lie hundreds of metres
+            beside the cells.
+
+        Returns
+        -------
+        GridMap
+            The map itself.
+
+        Raises
+        ------
+        OptionError, CRSError
+            An address that is none, no source, another or an unknown datum.
+
+        Examples
+        --------
+        >>> import gridkit as gk
+        >>> m = gk.GridMap([37.54, 121.39])
+        >>> page = m.use_tiles(
+        ...     "https://tiles.example/{z}/{x}/{y}.png", attribution="Example", datum="wgs84"
+        ... )
+        >>> "img-src data: https://tiles.example;" in page.get_root().render()
+        True
+        """
+        self.online = OnlineTiles(url, attribution, datum)
+        self.block.doc["online"] = True
+        return self
 
     def _repr_html_(self, **kwargs: Any) -> str:
         """Return the page in a frame of its own, as notebooks show it."""
@@ -191,7 +230,9 @@ def _page(m: GridMap, *, compressed: bool = True) -> str:
     head, body, script = _rendered(m)
     code = [_leaflet("leaflet.js"), _default_icon()]
     tail = [script]
-    if m.block.doc:
+    if m.online is not None:
+        tail.append(m.online.script(m.get_name()))
+    if "views" in m.block.doc:
         body = _panels(m, body, compressed=compressed)
         tail.append(_program(m))
     style = [_leaflet_css(), _asset("page.css")]
@@ -212,7 +253,7 @@ def _page(m: GridMap, *, compressed: bool = True) -> str:
             *(_script(text) for text in code),
             head,
             "</head>",
-            f'<body class="{"gk-app" if m.block.doc else "gk-bare"}">',
+            f'<body class="{"gk-app" if "views" in m.block.doc else "gk-bare"}">',
             f"<noscript>{html.escape(no_scripts)}</noscript>",
             body,
             *(_script(text) for text in tail),
@@ -222,7 +263,7 @@ def _page(m: GridMap, *, compressed: bool = True) -> str:
         ]
     )
     text = _stable_names(m, text)
-    return text.replace("<!--policy-->", _policy(text), 1)
+    return text.replace("<!--policy-->", _policy(text, m.online), 1)
 
 
 def _panels(m: GridMap, body: str, *, compressed: bool) -> str:
@@ -315,8 +356,12 @@ def _stable_names(m: GridMap, text: str) -> str:
     return re.sub(r"(?<=_)[0-9a-f]{32}(?![0-9a-f])", number, text)
 
 
-def _policy(text: str) -> str:
-    """Return the policy that forbids every request and every script but those in `text`."""
+def _policy(text: str, online: OnlineTiles | None) -> str:
+    """Return the policy that forbids every script but those in `text`, and every request.
+
+    Only pictures from the server of tiles are let through, where one was asked for.
+    """
+    pictures = "data:" if online is None else f"data: {online.origin}"
     hashes = []
     for attributes, body in re.findall(r"<script([^>]*)>(.*?)</script>", text, re.DOTALL):
         if "octet-stream" not in attributes:
@@ -326,7 +371,7 @@ def _policy(text: str) -> str:
         "default-src 'none'",
         f"script-src {' '.join(dict.fromkeys(hashes))}",
         "style-src 'unsafe-inline'",
-        "img-src data:",
+        f"img-src {pictures}",
         "base-uri 'none'",
         "form-action 'none'",
     ]

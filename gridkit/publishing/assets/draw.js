@@ -255,6 +255,7 @@ function paint(ctx, view, page, part) {
 
 function paintGround(ctx, view, page) {
   const { base, state } = page;
+  if (page.doc.online) return; // tiles are the ground
   if (base.border) fill(ctx, pathsOf(base.border, view, true), "#faf8f3");
   if (base.water && state.on.water) fill(ctx, pathsOf(base.water, view, true), "#bcd9ea");
 }
