@@ -26,7 +26,7 @@ class Classes:
     Attributes
     ----------
     breaks : tuple of float
-        Ascending; class 0 is below the first, class k holds ``breaks[k-1] <= value < breaks[k]``.
+        Ascending; class 0 ends with the first, class k holds ``breaks[k-1] < value <= breaks[k]``.
     index : ndarray of int, one a value
         The class; -1 where there is no value.
     low, high : float
@@ -77,7 +77,7 @@ def classify(values: ArrayLike, *, n: int = 5, breaks: Sequence[float] | None = 
             warnings.simplefilter("ignore", UserWarning)
             cuts = mapclassify.Quantiles(numbers[known], k=n).bins[:-1]
         breaks = _without_empty(round_to(cuts), np.sort(numbers[known]))
-    index = np.where(known, np.searchsorted(np.asarray(breaks), numbers, side="right"), -1)
+    index = np.where(known, np.searchsorted(np.asarray(breaks), numbers, side="left"), -1)
     low, high = float(numbers[known].min()), float(numbers[known].max())
     return Classes(tuple(float(b) for b in breaks), index.astype(np.int64), low, high)
 
@@ -87,7 +87,7 @@ def _without_empty(breaks: NDArray[np.float64], ordered: NDArray[np.float64]) ->
     kept: list[float] = []
     below = 0
     for cut in np.unique(breaks):
-        place = int(np.searchsorted(ordered, cut, side="left"))
+        place = int(np.searchsorted(ordered, cut, side="right"))
         if below < place < len(ordered):
             kept.append(float(cut))
             below = place

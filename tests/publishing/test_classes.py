@@ -20,7 +20,7 @@ def test_every_class_holds_something_and_every_value_is_in_its_class(values, n):
     edges = [-np.inf, *classes.breaks, np.inf]
     assert edges == sorted(set(edges))
     for value, k in zip(np.array(values)[known], classes.index[known], strict=True):
-        assert edges[k] <= value < edges[k + 1]
+        assert edges[k] < value <= edges[k + 1]
 
 
 def test_classes_are_about_equal_in_size_whatever_the_scale():
@@ -42,7 +42,13 @@ def test_no_value_makes_no_class():
 
 
 def test_ready_breaks_are_used_as_they_are():
-    assert classify([1, 5, 9], breaks=[5.0, 100.0]).index.tolist() == [0, 1, 1]
+    assert classify([1, 5, 9], breaks=[5.0, 100.0]).index.tolist() == [0, 0, 1]
+
+
+def test_whole_numbers_have_classes_of_their_own():
+    made = classify(np.repeat([0, 1, 2, 3], 25))
+    assert made.breaks == (0, 1, 2)
+    assert np.bincount(made.index).tolist() == [25] * 4
 
 
 @settings(max_examples=60)

@@ -31,7 +31,7 @@ def cases_of(city, n=400, seed=0):
             "stage": np.where(closed.notna(), "closed", "dispatched"),
             "category": rng.choice(["E0405", "E0110"], n, p=[0.7, 0.3]),
             "cell_code": city.cells["cell_code"].to_numpy()[place],
-            "responsible_unit": rng.choice(["环卫所", "城管队"], n),
+            "responsible_unit": rng.choice(["环卫所", "城管队"], n, p=[0.6, 0.4]),
             "address": [f"南大街{k}号 电话13805351234" for k in range(n)],
             "reported_at": reported,
             "filed_at": reported,

@@ -137,7 +137,7 @@ def test_the_legend_says_what_the_colours_mean(city, tmp_path):
     cells["load"] = [1.0, 1, 1, 5, 5, 5, 9, 9, 9, 9, np.nan, np.nan]
     words = words_of(gk.print_map(cells, tmp_path / "map.svg", district=city.district))
     at = words.index("工作量")
-    assert words[at + 1 : at + 9] == ["1 – 5", "3", "5 – 6.6", "3", "6.6 – 9", "4", "无数据", "2"]
+    assert words[at + 1 : at + 9] == ["1", "3", "1 – 5", "3", "5 – 9", "4", "无数据", "2"]
     assert {"网格界", "社区界", "区界", "道路", "水域", "建筑", "北"} <= set(words)
 
 

@@ -10,12 +10,12 @@ function quantile(ordered, share) {
   return ordered[low] + (ordered[high] - ordered[low]) * (at - low);
 }
 
-// How many of the ordered numbers are below a value.
-function countBelow(ordered, value) {
+// How many of the ordered numbers are not above a value.
+function countUpTo(ordered, value) {
   let low = 0, high = ordered.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (ordered[middle] < value) low = middle + 1;
+    if (ordered[middle] <= value) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -29,7 +29,7 @@ function classify(values, n) {
   const breaks = [];
   let below = 0;
   for (const cut of [...new Set(cuts)].sort((a, b) => a - b)) {
-    const place = countBelow(ordered, cut);
+    const place = countUpTo(ordered, cut);
     if (below < place && place < ordered.length) {
       breaks.push(cut);
       below = place;
@@ -42,7 +42,7 @@ function inClasses(values, breaks) {
   return Array.from(values, (value) => {
     if (value !== value) return -1;
     let k = 0;
-    while (k < breaks.length && value >= breaks[k]) k++;
+    while (k < breaks.length && value > breaks[k]) k++;
     return k;
   });
 }
