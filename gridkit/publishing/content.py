@@ -130,7 +130,7 @@ class Canvas:
         """Pack the lines between shapes, each once, so that dashes do not fill one another."""
         drawn = to_screen(shapes, tolerance_m=self.tolerance_m, coverage=True)
         lines = shapely.line_merge(drawn.boundary.union_all())
-        packed = pack_shapes(gpd.GeoSeries([lines], crs=drawn.crs), self.frame)
+        packed = pack_shapes(gpd.GeoSeries(shapely.get_parts(lines), crs=drawn.crs), self.frame)
         return self.block.place(packed, self.frame)
 
     def _streets(self, streets: gpd.GeoDataFrame) -> list[dict[str, Any]]:

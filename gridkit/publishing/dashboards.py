@@ -24,7 +24,15 @@ from ..privacy import mask_text, require_audience
 from ..rules import load_categories
 from ..tables import CASES
 from .content import short, texts
-from .events import events_of, grid_of, mask_events, pack_events, timeline, without_voided
+from .events import (
+    events_of,
+    grid_of,
+    land_of,
+    mask_events,
+    pack_events,
+    timeline,
+    without_voided,
+)
 from .glance import Glance, default_period
 from .hotspot_maps import hotspot_view
 from .maps import RAMP_COLOURS, begin_map, finish_map, require_cells
@@ -248,7 +256,7 @@ def dashboard_map(
     doc["views"] = _views(areas, cells, spoken)
     doc["views"] += _hot(cells, shown, areas, spoken)
     doc["dash"] = {
-        **_measured(canvas, grid, cells, shown),
+        **_measured(canvas, grid, cells, shown, bandwidth_m),
         "events": pack_events(m.block, shown, len(cells)),
         "spans": {"labels": spans.labels, "step": spans.step, "older": spans.older},
         "categories": shown.categories,
@@ -320,10 +328,9 @@ def _hot(cells: gpd.GeoDataFrame, events: Events, areas: int, lang: Lang) -> lis
 
 
 def _measured(
-    canvas: Canvas, grid: Grid, cells: gpd.GeoDataFrame, events: Events
+    canvas: Canvas, grid: Grid, cells: gpd.GeoDataFrame, events: Events, bandwidth_m: float
 ) -> dict[str, Any]:
     """Return what the page divides by: land of cells and squares, households, their prior."""
-    share = np.rint(grid.share * 25).astype(np.uint8)
     found: dict[str, Any] = {
         "km2": [short(v) for v in cells["area_m2"] / 1e6],
         "grid": {
@@ -331,7 +338,7 @@ def _measured(
             "ny": grid.lattice.ny,
             "bin_m": grid.lattice.bin_m,
             "to_screen": grid.to_screen.ravel().tolist(),
-            "share": canvas.block.add(share.tobytes()),
+            "land": canvas.block.add(land_of(grid, bandwidth_m)),
         },
     }
     if "load" in cells.columns:

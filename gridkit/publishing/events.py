@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from ..evaluation.heat import TRUNCATE
 from ..evaluation.lattice import Lattice, cover_of
 from ..evaluation.rates import counted
 from ..location.locator import Locator
@@ -41,6 +42,7 @@ __all__ = [
     "Timeline",
     "events_of",
     "grid_of",
+    "land_of",
     "mask_events",
     "pack_events",
     "timeline",
@@ -90,6 +92,20 @@ def grid_of(area: gpd.GeoSeries) -> Grid:
     drawn = shapely.get_coordinates(to_screen(corners).to_numpy())
     fitted, *_ = np.linalg.lstsq(np.c_[column, row, np.ones(len(row))], drawn)
     return Grid(lattice, cover_of(land, lattice).share, np.asarray(fitted.T, np.float64))
+
+
+def land_of(grid: Grid, bandwidth_m: float) -> bytes:
+    """Return for each square the share of its kernel that is land; 0 for squares without land.
+
+    As two planes of bytes, the lower first; 65,535 is all of it.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    sigma = bandwidth_m / grid.lattice.bin_m
+    mass = gaussian_filter(grid.share, sigma, mode="constant", truncate=TRUNCATE)
+    whole = np.where(grid.share > 0, np.clip(np.rint(mass * 65_535), 1, 65_535), 0)
+    number = whole.astype(np.uint32).ravel()
+    return np.stack([number & 255, number >> 8]).astype(np.uint8).tobytes()
 
 
 @dataclass(frozen=True, eq=False)

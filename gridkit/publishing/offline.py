@@ -229,11 +229,13 @@ def _page(m: GridMap, *, compressed: bool = True) -> str:
     """Return the whole page of a map."""
     head, body, script = _rendered(m)
     code = [_leaflet("leaflet.js"), _default_icon()]
+    data: list[str] = []
     tail = [script]
     if m.online is not None:
         tail.append(m.online.script(m.get_name()))
     if "views" in m.block.doc:
-        body = _panels(m, body, compressed=compressed)
+        body = _panels(body)
+        data = _data(m, compressed=compressed)
         tail.append(_program(m))
     style = [_leaflet_css(), _asset("page.css")]
     if "dash" in m.block.doc:
@@ -250,6 +252,7 @@ def _page(m: GridMap, *, compressed: bool = True) -> str:
             f"<title>{_title(m)}</title>",
             '<link rel="icon" href="data:,">',
             *(f"<style>{text}</style>" for text in style),
+            *data,
             *(_script(text) for text in code),
             head,
             "</head>",
@@ -266,14 +269,19 @@ def _page(m: GridMap, *, compressed: bool = True) -> str:
     return text.replace("<!--policy-->", _policy(text, m.online), 1)
 
 
-def _panels(m: GridMap, body: str, *, compressed: bool) -> str:
-    """Return the body of a page of ours: folium's map among our panels, and the data."""
+def _panels(body: str) -> str:
+    """Return the body of a page of ours: folium's map among our panels."""
     old = message("publishing.map_old_browser")
     page = _asset("page.html").replace("<!--old-->", html.escape(f"{old.zh}\n{old.en}"))
+    return page.replace("<!--map-->", body)
+
+
+def _data(m: GridMap, *, compressed: bool) -> list[str]:
+    """Return the data and what unpacks it."""
     packed = "gzip" if compressed else "no"
-    text = m.block.to_text(compressed=compressed)
     kind = f'type="application/octet-stream" id="gk-data" data-packed="{packed}"'
-    return page.replace("<!--map-->", body) + f"<script {kind}>{text}</script>"
+    text = m.block.to_text(compressed=compressed)
+    return [f"<script {kind}>{text}</script>", _script(_asset("unpack.js"))]
 
 
 def _program(m: GridMap) -> str:

@@ -55,7 +55,7 @@ function heatStops(values) {
     if (value > 0) found++;
   }
   if (!found) return [];
-  const every = Math.ceil(found / 20000), sample = new Float64Array(Math.ceil(found / every));
+  const every = Math.ceil(found / 8000), sample = new Float64Array(Math.ceil(found / every));
   let seen = 0;
   for (const value of values) {
     if (value > 0 && seen++ % every === 0) sample[Math.floor((seen - 1) / every)] = value;

@@ -6,12 +6,11 @@ const BARS = 12;
 function readDash(doc, areas, parts) {
   const dash = doc.dash, cells = areas[0].codes.length, { grid, spans } = dash;
   const count = () => new Uint32Array(cells + 1), kinds = Math.max(1, dash.categories.length);
-  return {
+  const made = {
     ...dash,
     data: readEvents(dash.events, cells, parts),
-    land: Float32Array.from(parts[grid.share], (share) => share / 25),
+    land: readLand(parts[grid.land], grid.nx * grid.ny),
     kernel: gaussian(dash.bandwidth_m / grid.bin_m),
-    sides: dash.bounds && dash.bounds.map((where) => readWords(where, parts)),
     filter: {
       from: 0, to: spans.labels.length, state: 0,
       categories: Array(kinds).fill(true), hours: Array(8).fill(true),
@@ -21,6 +20,15 @@ function readDash(doc, areas, parts) {
       squares: new Float32Array(grid.nx * grid.ny),
     },
   };
+  lazy(made, "sides", () => dash.bounds && dash.bounds.map((where) => readWords(where, parts)));
+  return made;
+}
+
+// The share of the kernel around each square that is land; 0 where there is none.
+function readLand(bytes, n) {
+  const land = new Float32Array(n);
+  for (let p = 0; p < n; p++) land[p] = (bytes[p] + 256 * bytes[n + p]) / 65535;
+  return land;
 }
 
 // ---- figures of the views ----
@@ -64,9 +72,8 @@ function revalue(page, layer) {
 
 function reheat(page, layer) {
   const { dash } = page, { nx, ny, bin_m, to_screen } = dash.grid;
-  if (!dash.mass) dash.mass = smooth(dash.land, nx, ny, dash.kernel);
   const sums = smooth(dash.counts.squares, nx, ny, dash.kernel), km2 = (bin_m * bin_m) / 1e6;
-  for (let p = 0; p < sums.length; p++) sums[p] = dash.land[p] > 0 ? sums[p] / (dash.mass[p] * km2) : 0;
+  for (let p = 0; p < sums.length; p++) sums[p] = dash.land[p] > 0 ? sums[p] / (dash.land[p] * km2) : 0;
   layer.density = sums;
   layer.place = to_screen;
   layer.stops = heatStops(sums);
@@ -132,8 +139,7 @@ function spanText(page) {
 }
 
 function showTotals(page) {
-  const { dash, doc } = page, sum = (counts) => counts.reduce((a, b) => a + b, 0);
-  const text = (n) => new Intl.NumberFormat(doc.lang === "zh" ? "zh-CN" : "en").format(n);
+  const { dash } = page, sum = (counts) => counts.reduce((a, b) => a + b, 0), text = grouped;
   const { n, pending, late } = dash.counts, words = [dash.words.shown.replace("{}", text(sum(n)))];
   if (dash.open) {
     words.push(dash.words.pending.replace("{}", text(sum(pending))));

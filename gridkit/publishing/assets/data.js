@@ -1,4 +1,4 @@
-// Reading the block: base64, mostly of gzip; a JSON text, then parts of varints or pixels.
+// Reading the block: a JSON text, then parts of varints or pixels.
 
 // Browsers before 2020 lack it.
 if (!Element.prototype.replaceChildren) {
@@ -8,15 +8,8 @@ if (!Element.prototype.replaceChildren) {
   };
 }
 
-async function unpack(text, packed) {
-  const letters = atob(text);
-  let raw = new Uint8Array(letters.length);
-  for (let i = 0; i < raw.length; i++) raw[i] = letters.charCodeAt(i);
-  if (packed) {
-    const stream = new Blob([raw]).stream().pipeThrough(new DecompressionStream("gzip"));
-    raw = new Uint8Array(await new Response(stream).arrayBuffer());
-  }
-  const size = new DataView(raw.buffer).getUint32(0, true);
+function openBlock(buffer) {
+  const raw = new Uint8Array(buffer), size = new DataView(buffer).getUint32(0, true);
   const doc = JSON.parse(new TextDecoder().decode(raw.subarray(4, 4 + size)));
   let from = 4 + size;
   const parts = doc.parts.map((length) => raw.subarray(from, (from += length)));
@@ -83,9 +76,12 @@ function readAreas(where, parts) {
     if (walked[p] & 1) for (let k = high; k > low; k--, v++) (ax[v] = x[k]), (ay[v] = y[k]);
     else for (let k = low; k < high; k++, v++) (ax[v] = x[k]), (ay[v] = y[k]);
   }
-  const each = Uint32Array.from({ length: lines + 1 }, (_, k) => k);
-  const borders = placed({ n: lines, first: each, ring: start, x, y }, where);
-  return { ...placed({ n, first, ring, x: ax, y: ay }, where), borders };
+  const areas = placed({ n, first, ring, x: ax, y: ay }, where);
+  lazy(areas, "borders", () => {
+    const each = Uint32Array.from({ length: lines + 1 }, (_, k) => k);
+    return placed({ n: lines, first: each, ring: start, x, y }, where);
+  });
+  return areas;
 }
 
 // 0 and the sums of k numbers, one after another.
@@ -130,8 +126,8 @@ function boxes(s) {
 
 // The median width of shapes, Web-Mercator metres.
 function usualWidth(s) {
-  const widths = [...Array(s.n).keys()].map((i) => s.box[4 * i + 2] - s.box[4 * i]);
-  return widths.sort((a, b) => a - b)[s.n >> 1] * s.step;
+  const widths = Float64Array.from({ length: s.n }, (_, i) => s.box[4 * i + 2] - s.box[4 * i]);
+  return widths.sort()[s.n >> 1] * s.step;
 }
 
 // Which shape holds a point of Web Mercator; -1 for none. Even-odd, so holes need no care.

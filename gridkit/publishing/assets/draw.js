@@ -44,16 +44,20 @@ function trace(path, s, i, view, closed) {
   }
 }
 
-// The shapes on screen as paths of a few dozen each: one path of thousands takes browsers thirty
-// times as long, and so does a path for each shape.
-const BATCH = 64;
+// The shapes on screen as paths of some hundred vertices each: one path of thousands takes browsers
+// thirty times as long, and so does a path for each shape. With `batch` 1 each has its own.
+const BATCH = 500;
 function pathsOf(s, view, closed, wanted = () => true, batch = BATCH) {
-  const paths = [new Path2D()];
-  let n = 0;
+  const paths = [];
+  let room = 0;
   for (let i = 0; i < s.n; i++) {
     if (!wanted(i) || !onScreen(s, i, view)) continue;
-    if (n++ % batch === 0 && n > 1) paths.push(new Path2D());
+    if (room <= 0) {
+      paths.push(new Path2D());
+      room = batch;
+    }
     trace(paths[paths.length - 1], s, i, view, closed);
+    room -= s.ring[s.first[i + 1]] - s.ring[s.first[i]];
   }
   return paths;
 }
@@ -104,12 +108,13 @@ function drawHeat(ctx, layer, border, view) {
   ctx.save();
   ctx.clip(border, "evenodd");
   ctx.imageSmoothingEnabled = true;
-  ctx.imageSmoothingQuality = "high";
   if (layer.image) {
+    ctx.imageSmoothingQuality = "high";
     const [west, south, east, north] = layer.image.bounds, x = view.x(west), y = view.y(north);
     ctx.drawImage(layer.picture, x, y, view.x(east) - x, view.y(south) - y);
   } else {
     const [a, b, c, d, e, f] = layer.place, k = view.scale;
+    ctx.imageSmoothingQuality = a * k < 6 ? "low" : "high"; // small squares need no finer mixing
     ctx.transform(a * k, -d * k, b * k, -e * k, view.x(c), view.y(f));
     ctx.drawImage(layer.picture, 0, 0);
   }
@@ -123,7 +128,7 @@ function drawCells(ctx, page, layer, view) {
   const area = page.areas[layer.areas];
   ctx.globalAlpha = 0.82;
   if (area.tiles) {
-    const outlined = page.state.on.outlines && narrow(area, view);
+    const outlined = page.state.on.outlines && inPicture(page, layer, view);
     const picture = colourCells(page.sheet.numbers(layer.areas, view), layer, outlined, page.sheet.scratch);
     ctx.drawImage(picture, 0, 0, view.size.x, view.size.y);
   } else {
@@ -136,6 +141,12 @@ function drawCells(ctx, page, layer, view) {
 }
 
 const narrow = (area, view) => area.usual * view.scale < NARROW;
+
+// Whether the outlines of a layer are part of its picture, not lines over it.
+function inPicture(page, layer, view) {
+  const area = page.areas[layer.areas];
+  return area.tiles && narrow(area, view) && (layer.kind === "cells" || (layer.kind === "heat" && !layer.image));
+}
 
 // Outlines in the colour of each class, the higher classes on top.
 function drawRims(ctx, shapes, layer, view) {
@@ -153,7 +164,8 @@ function drawStreets(ctx, streets, view, paths) {
     const least = s.zoom < 11 ? 1.6 : s.zoom < 13 ? 1.1 : 0.6;
     return Math.max(least, Math.min(s.width_m * view.metre, 22));
   };
-  ctx.lineCap = ctx.lineJoin = "round";
+  // Round corners cost most of the time, and no one sees them on thin lines.
+  [ctx.lineCap, ctx.lineJoin] = view.zoom < 13 ? ["butt", "bevel"] : ["round", "round"];
   const path = (s) => paths.get(s) || paths.set(s, pathsOf(s.lines, view, false)).get(s);
   if (view.zoom >= 13) {
     for (const s of shown) {
@@ -168,7 +180,7 @@ function drawStreets(ctx, streets, view, paths) {
       stroke(ctx, path(s), s.zoom < 11 ? "rgba(255,252,240,.95)" : "rgba(255,255,255,.9)", width(s));
     }
   }
-  ctx.lineCap = "butt";
+  [ctx.lineCap, ctx.lineJoin] = ["butt", "miter"];
 }
 
 // Labels never lie over one another: the first to claim a place keeps it.
@@ -265,13 +277,18 @@ function paintLayer(ctx, view, page, { layer }) {
   if (layer.kind === "cells") drawCells(ctx, page, layer, view);
   if (layer.kind === "plain") fill(ctx, pathsOf(page.areas[layer.areas].shapes, view, true), layer.none);
   if (layer.picture && page.base.border) {
-    drawHeat(ctx, layer, pathsOf(page.base.border, view, true)[0], view);
+    const land = pathsOf(page.base.border, view, true, () => true, Infinity)[0];
+    drawHeat(ctx, layer, land || new Path2D(), view);
+  }
+  if (layer.kind === "heat" && page.state.on.outlines && inPicture(page, layer, view)) {
+    const numbers = page.sheet.numbers(layer.areas, view);
+    ctx.drawImage(outlineCells(numbers, page.sheet.scratch), 0, 0, view.size.x, view.size.y);
   }
 }
 
 function paintAbove(ctx, view, page, { layer, side }) {
   const { base, state } = page, on = state.on;
-  if (base.buildings && on.buildings && view.zoom >= 14.5) {
+  if (on.buildings && view.zoom >= 14.5 && base.buildings) {
     const paths = pathsOf(base.buildings, view, true);
     fill(ctx, paths, "rgba(96,84,68,.22)");
     if (view.zoom >= 16) stroke(ctx, paths, "rgba(96,84,68,.35)", 0.6);
@@ -280,8 +297,11 @@ function paintAbove(ctx, view, page, { layer, side }) {
   if (layer && on.outlines) drawOutlines(ctx, page, layer, view);
   if (base.communities && on.communities) {
     const paths = pathsOf(base.communities.borders, view, false);
-    stroke(ctx, paths, HALO, view.zoom < 13 ? 2 : 3.6);
-    stroke(ctx, paths, "#5b4a78", view.zoom < 13 ? 0.9 : 1.6, [7, 4]);
+    if (view.zoom < 13) stroke(ctx, paths, "rgba(91,74,120,.8)", 0.9);
+    else {
+      stroke(ctx, paths, HALO, 3.6);
+      stroke(ctx, paths, "#5b4a78", 1.6, [7, 4]);
+    }
   }
   if (base.border) stroke(ctx, pathsOf(base.border, view, true), "#3d3550", 2.2);
   if (page.marks) drawMarks(ctx, page, view, side);
@@ -291,9 +311,10 @@ function paintAbove(ctx, view, page, { layer, side }) {
 function drawOutlines(ctx, page, layer, view) {
   const area = page.areas[layer.areas], { borders } = area.shapes;
   const width = view.zoom < 14 ? 0.6 : 1;
+  if (inPicture(page, layer, view)) return;
   if (layer.kind === "heat" && layer.image) drawRims(ctx, area.shapes, layer, view);
   else if (layer.kind === "heat") stroke(ctx, pathsOf(borders, view, false), "rgba(90,84,80,.38)", width);
-  else if (!(area.tiles && narrow(area, view)) || layer.kind === "plain") {
+  else {
     // Opaque: borders that two paths share must not come out darker than others.
     stroke(ctx, pathsOf(borders, view, false), layer.kind === "plain" ? "#a8a59e" : "#6b6b73", width);
   }
@@ -322,15 +343,16 @@ function drawLabels(ctx, page, layer, view, side) {
   }
   if (base.streets && state.on.streets && view.zoom >= 14.5) labelStreets(label, base.streets, view);
   if (layer && state.on.outlines) {
-    const { shapes, middles, labels, usual } = page.areas[layer.areas];
-    if (usual * view.scale < 62) return; // most cells have no room for their number yet
+    const area = page.areas[layer.areas];
+    if (area.usual * view.scale < 62) return; // most cells have no room for their number yet
+    const { shapes, middles, labels } = area;
     const room = (i) => 0.4 * (shapes.box[4 * i + 2] - shapes.box[4 * i]) * shapes.step * view.scale;
     labelMiddles(label, labels, middles, view, { size: 11.5, colour: "#3a3f47", pad: 1 }, room);
   }
 }
 
 const Sheet = L.Renderer.extend({
-  options: { pane: "gridkit", padding: 0.15 },
+  options: { pane: "gridkit", padding: 0.1 },
   initialize(page) {
     L.Renderer.prototype.initialize.call(this, {});
     this.page = page;

@@ -10,25 +10,42 @@ function readPeople({ counts, ...columns }, parts) {
   return { first: sums(counts, 0, counts.length), ...Object.fromEntries(names) };
 }
 
-function readPage({ doc, parts }, map) {
-  const read = (where) => readShapes(where, parts);
-  const base = {};
-  for (const name of ["border", "water", "buildings"]) {
-    if (doc.base[name]) base[name] = read(doc.base[name]);
-  }
-  if (doc.base.communities) {
-    const { borders, middles, names } = doc.base.communities;
-    base.communities = { borders: read(borders), middles: read(middles), names };
-  }
-  if (doc.base.places) {
-    const { names, points } = doc.base.places;
-    base.places = { names: readWords(names, parts), points: read(points) };
-  }
-  if (doc.base.streets) base.streets = doc.base.streets.map((s) => ({ ...s, lines: read(s.shapes) }));
-  const areas = doc.areas.map((a) => {
-    const shapes = readAreas(a.shapes, parts), people = a.people && readPeople(a.people, parts);
-    return { ...a, shapes, people, middles: read(a.middles), usual: usualWidth(shapes) };
+// Give an object a member that is made when it is first asked for.
+function lazy(owner, name, make) {
+  let made;
+  Object.defineProperty(owner, name, {
+    enumerable: true,
+    get: () => (made === undefined ? (made = make()) : made),
   });
+}
+
+function readBase(base, parts) {
+  const read = (where) => readShapes(where, parts), made = {};
+  for (const name of ["border", "water"]) if (base[name]) made[name] = read(base[name]);
+  if (base.buildings) lazy(made, "buildings", () => read(base.buildings));
+  if (base.communities) {
+    const { borders, middles, names } = base.communities;
+    made.communities = { borders: read(borders), middles: read(middles), names };
+  }
+  if (base.places) {
+    const { names, points } = base.places;
+    lazy(made, "places", () => ({ names: readWords(names, parts), points: read(points) }));
+  }
+  if (base.streets) made.streets = base.streets.map((s) => ({ ...s, lines: read(s.shapes) }));
+  return made;
+}
+
+function readArea(area, parts) {
+  const shapes = readAreas(area.shapes, parts), { people, middles, ...words } = area;
+  const made = { ...words, shapes, usual: usualWidth(shapes) };
+  lazy(made, "middles", () => readShapes(middles, parts));
+  lazy(made, "people", () => people && readPeople(people, parts));
+  return made;
+}
+
+function readPage({ doc, parts }, map) {
+  const read = (where) => readShapes(where, parts), base = readBase(doc.base, parts);
+  const areas = doc.areas.map((area) => readArea(area, parts));
   const views = doc.views.map((v) => (v.image ? { ...v, picture: heatCanvas(v, parts) } : v));
   const on = { outlines: true, communities: true, streets: true, buildings: true, water: true };
   const marks = doc.marks ? readMarks(doc.marks, read) : null;
@@ -121,9 +138,5 @@ function start(page) {
   document.documentElement.dataset.gridkit = "ready";
 }
 
-const packed = byId("gk-data").dataset.packed === "gzip";
-if (!packed || "DecompressionStream" in window) {
-  start(readPage(await unpack(byId("gk-data").textContent, packed), gridkitMap));
-} else {
-  byId("gk-old").classList.add("gk-now");
-}
+if (window.gridkitData) start(readPage(openBlock(await window.gridkitData), gridkitMap));
+else byId("gk-old").classList.add("gk-now");

@@ -10,14 +10,17 @@ function make(tag, text, className) {
 }
 
 function numberText(value, lang) {
-  const large = Math.abs(value) >= 1e6, kind = lang + large;
-  if (!(kind in numberForms)) {
-    const options = large ? { notation: "compact" } : { maximumSignificantDigits: 4 };
-    numberForms[kind] = new Intl.NumberFormat(lang === "zh" ? "zh-CN" : "en", options);
+  if (Math.abs(value) >= 1e6) {
+    return new Intl.NumberFormat(lang === "zh" ? "zh-CN" : "en", { notation: "compact" }).format(value);
   }
-  return numberForms[kind].format(value);
+  return grouped(Number(value.toPrecision(4)));
 }
-const numberForms = {};
+
+// A number with its thousands apart; Intl takes as long to start as the map to be drawn.
+function grouped(value) {
+  const [whole, part] = String(value).split(".");
+  return whole.replace(/\B(?=(\d{3})+$)/g, ",") + (part ? "." + part : "");
+}
 
 function ticks(values, lang) {
   const row = make("div", null, "gk-ticks");
@@ -94,9 +97,9 @@ function showLayers(page) {
     }));
   });
   const checks = make("div", null, "gk-checks");
-  const there = { outlines: page.views.length > 0, ...base };
+  const there = (name) => (name === "outlines" ? page.views.length > 0 : name in base);
   for (const name of ["outlines", "communities", "streets", "buildings", "water"]) {
-    if (!there[name]) continue;
+    if (!there(name)) continue;
     checks.append(choice("checkbox", "gk-on-" + name, doc.words[name], state.on[name], (on) => {
       state.on[name] = on;
       page.sheet.draw();

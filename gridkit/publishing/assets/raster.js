@@ -35,6 +35,20 @@ function cellNumbers(s, view, ratio, numbers) {
   return { numbers, width, height, n: s.n };
 }
 
+// Only the borders, thin and grey: for heat that shows through.
+function outlineCells({ numbers, width, height }, canvas) {
+  canvas.width = width;
+  canvas.height = height;
+  const ctx = canvas.getContext("2d"), picture = ctx.createImageData(width, height);
+  const out = new Uint32Array(picture.data.buffer), ink = (96 << 24) | (80 << 16) | (84 << 8) | 90;
+  for (let p = 0, last = width * (height - 1); p < last; p++) {
+    const cell = numbers[p];
+    if (cell !== numbers[p + 1] || cell !== numbers[p + width]) out[p] = ink;
+  }
+  ctx.putImageData(picture, 0, 0);
+  return canvas;
+}
+
 // Colour the pixels by cell; where two cells meet, the colour is drawn towards grey.
 function colourCells({ numbers, width, height, n }, layer, outlined, canvas) {
   const plain = new Uint32Array(n + 1), rim = new Uint32Array(n + 1);
