@@ -36,6 +36,7 @@ from .intake.roster import read_roster
 from .location.owner import locate
 from .messages import message, say
 from .publishing.bulletins import bulletin
+from .publishing.dashboards import publish_dashboard
 from .publishing.heat_maps import heat_map
 from .publishing.maps import cell_map
 from .publishing.offline import save_map
@@ -383,6 +384,14 @@ def _report(inputs: Inputs, journey: Journey, shelf: Path, scene: _Scene) -> Non
         maps = scene.for_maps(journey.lang)
         save_map(heat_map(located, scene.cells, scores=scores, **maps), shelf / "heat_map.html")
         save_map(cell_map(scene.cells, scores=scores, **maps), shelf / "cell_map.html")
+        publish_dashboard(
+            scene,
+            cases,
+            shelf / "dashboard.html",
+            period=_last_month(cases),
+            title=scene.title,
+            lang=journey.lang,
+        )
     with journey.stage("cli.stage_bulletin"):
         page = bulletin(
             cases,

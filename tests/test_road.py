@@ -42,6 +42,7 @@ def test_every_file_is_written_and_nothing_else(whole):
         "cases.csv",
         "cell_map.html",
         "cells.gpkg",
+        "dashboard.html",
         "findings.xlsx",
         "heat_map.html",
         "intake.xlsx",
@@ -112,7 +113,7 @@ def test_phones_are_masked_on_every_page(whole, city):
 def visible(page):
     """Return a page's text with its packed data unpacked."""
     text = page.read_text("utf-8")
-    packed = re.findall(r'id="gk-data">([^<]+)<', text)
+    packed = re.findall(r'id="gk-data"[^>]*>([^<]+)<', text)
     return text + "".join(
         gzip.decompress(base64.b64decode(p)).decode("utf-8", "replace") for p in packed
     )

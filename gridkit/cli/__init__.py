@@ -1,4 +1,4 @@
-"""The command line: ``gridkit demo``, ``run``, ``intake``, ``ledger``, ``rank`` and others."""
+"""The command line: ``gridkit demo``, ``run``, ``ledger``, ``dashboard`` and others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import GridkitError, GridkitWarning, Lang
 from ..files import atomic_path
 from ..messages import say
-from . import evaluation, ledger
+from . import evaluation, ledger, pages
 from .shared import add_cell_columns, add_map_datum
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_locate(commands.add_parser("locate", help="points by the million · 海量点位落格"))
     evaluation.add_bulletin(commands.add_parser("bulletin", help="of a period · 通报"))
     evaluation.add_rank(commands.add_parser("rank", help="units or areas · 排名"))
+    pages.add_dashboard(commands.add_parser("dashboard", help="one page for leaders · 一张图"))
+    pages.add_cards(commands.add_parser("cards", help="a notice a cell · 公示牌"))
     ledger.add_to(commands.add_parser("ledger", help="the ledger of cases · 案卷台账"))
     return parser
 

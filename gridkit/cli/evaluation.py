@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..evaluation.periods import Period
 
-__all__ = ["add_bulletin", "add_rank"]
+__all__ = ["add_bulletin", "add_rank", "read_cases"]
 
 _PLACE = ("group", "rank", "of", "subject", "printed", "numerator", "denominator", "grade", "stars")
 _NOISE = ("rank_low", "rank_high", "p_last")
@@ -63,7 +63,8 @@ def _period(args: argparse.Namespace) -> Period:
     return Period.parse(args.period, tz=args.tz, month_start=args.month_start)
 
 
-def _cases(args: argparse.Namespace) -> gpd.GeoDataFrame:
+def read_cases(args: argparse.Namespace) -> gpd.GeoDataFrame:
+    """Return the cases of the ledger that a command names."""
     from ..casework.ledger import Ledger
 
     if not Path(args.ledger).exists():
@@ -86,10 +87,10 @@ def _bulletin(args: argparse.Namespace) -> int:
         "audience": args.audience,
     }
     if Path(args.out).suffix.lower() == ".xlsx":
-        workbook(_cases(args), args.out, **about)
+        workbook(read_cases(args), args.out, **about)
     else:
         write = monthly_report if args.monthly else bulletin
-        write(_cases(args), title=args.title, **about).save(args.out)
+        write(read_cases(args), title=args.title, **about).save(args.out)
     print(say("cli.written", args.lang, path=args.out))
     return 0
 
@@ -107,7 +108,7 @@ def _rank(args: argparse.Namespace) -> int:
     spans = [span]
     for _ in range(args.last - 1):
         spans.insert(0, spans[0].previous())
-    scores = indicators(_cases(args), by=args.by, period=spans)
+    scores = indicators(read_cases(args), by=args.by, period=spans)
     if args.indicator.endswith("_score"):
         if args.fair:
             raise OptionError(*message("evaluation.no_rate", indicator=args.indicator))

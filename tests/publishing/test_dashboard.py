@@ -7,6 +7,7 @@ import pytest
 import shapely
 
 import gridkit as gk
+from gridkit.cli import main
 from gridkit.errors import CRSError, FileError, GridkitError, OptionError, SchemaError
 from gridkit.evaluation.rates import counted
 from gridkit.evaluation.smoothing import gamma_prior
@@ -238,3 +239,24 @@ def test_huge_names_hostile_words_and_no_place_at_all(city, block_of):
     doc, _ = block_of(dashboard_map(plan, cases, title=words[0]))
     assert doc["title"] == words[0]
     assert set(doc["dash"]["categories"]) >= {words[0], words[1], words[2]}
+
+
+def test_the_commands_write_the_page_and_the_cards(city, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    plan = gk.Plan(city.district, city.cells, posts=city.posts, roster=city.roster)
+    plan.save(tmp_path / "plan.gpkg")
+    reports = city.located.dropna(subset="cell_code").assign(feed="t", category="E0405")
+    with gk.Ledger(tmp_path / "cases.gpkg", crs=city.cells.crs) as ledger:
+        ledger.file(reports.head(40))
+    given = [str(tmp_path / name) for name in ("plan.gpkg", "cases.gpkg")]
+    out = tmp_path / "page.html"
+    assert main(["--lang", "en", "dashboard", *given, "--title", "One map", "--out", str(out)]) == 0
+    assert "<title>One map</title>" in out.read_text("utf-8")
+    assert str(out) in capsys.readouterr().out
+    assert main(["dashboard", given[0], str(tmp_path / "none.gpkg"), "--out", str(out)]) == 2
+    code = city.cells["cell_code"].iloc[4]
+    cards = tmp_path / "cards.pdf"
+    asked = ["--lang", "en", "cards", given[0], "--cells", code, "--hotline", "12345"]
+    assert main([*asked, "--out", str(cards)]) == 0
+    assert cards.read_bytes().startswith(b"%PDF")
+    assert "1 / 1" in capsys.readouterr().err
