@@ -254,7 +254,7 @@ def dashboard_map(
     )
     doc = m.block.doc
     doc["views"] = _views(areas, cells, spoken)
-    doc["views"] += _hot(cells, shown, areas, spoken)
+    doc["views"] += _hot(cells, shown, areas, spoken, seen_by)
     doc["dash"] = {
         **_measured(canvas, grid, cells, shown, bandwidth_m),
         "events": pack_events(m.block, shown, len(cells)),
@@ -271,8 +271,9 @@ def dashboard_map(
     method = say("publishing.dash_method", spoken, bandwidth=bandwidth_m, bin=grid.lattice.bin_m)
     doc["head"] = [_as_of(now, tz, spoken)]
     doc["head"].append(say("publishing.dash_shown", spoken, n=f"{len(cases):,}"))
-    finish_map(m, canvas, audience, review_no, period=_days(cases, tz), method=method)
-    doc["foot"] += _masked(shown, seen_by, spoken)
+    masked = _masked(shown, seen_by, spoken)
+    days = _days(cases, tz)
+    finish_map(m, canvas, audience, review_no, period=days, method=method, masked=masked)
     return m
 
 
@@ -318,13 +319,15 @@ def _views(areas: int, cells: gpd.GeoDataFrame, lang: Lang) -> list[dict[str, An
     return [*views, {**plain, **change, "colours": list(CHANGE)}]
 
 
-def _hot(cells: gpd.GeoDataFrame, events: Events, areas: int, lang: Lang) -> list[dict[str, Any]]:
+def _hot(
+    cells: gpd.GeoDataFrame, events: Events, areas: int, lang: Lang, audience: Audience
+) -> list[dict[str, Any]]:
     """Return the view of hot spots, where there are cells enough to speak of."""
     if len(cells) < 2 or not len(events.cell):
         return []
     counts = np.bincount(events.cell[events.cell >= 0], minlength=len(cells))
     found = hotspots(cells, pd.Series(counts / (cells["area_m2"] / 1e6), cells.index))
-    return [hotspot_view(found, areas, lang)]
+    return [hotspot_view(found, areas, lang, audience)]
 
 
 def _measured(

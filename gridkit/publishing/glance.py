@@ -169,7 +169,10 @@ class Glance:
     def owes(self) -> list[dict[str, str]]:
         """Return the units with most cases overdue, and how long the oldest is."""
         told = []
-        for unit, row in self.late.head(MOST).iterrows():
+        late = self.late
+        if self.audience == "public":  # how late a few cases are may point at one of them
+            late = late[late["n"] >= FEWEST]
+        for unit, row in late.head(MOST).iterrows():
             days = f"{max(row['days'], 0):.1f}"
             n = self._count(row["n"])
             text = say("publishing.dash_owes_line", self.lang, n=n, days=days)

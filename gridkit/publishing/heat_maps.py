@@ -125,7 +125,7 @@ def heat_map(
         raise OptionError(*message("publishing.map_two_densities"))
     seen_by = require_audience(audience)
     counts = cell_counts(located, cells)
-    counts["shown"] = mask_counts(counts["n"], audience=seen_by).to_numpy()
+    counts["shown"] = mask_counts(counts["n"], audience=seen_by)
     if m is None and title is None:
         name = "" if district is None else district.name
         title = say("publishing.map_heat_title", require_lang(lang), name=name).strip()
@@ -145,6 +145,10 @@ def heat_map(
     views = m.block.doc.setdefault("views", [])
     views += _views(m, canvas, heats, areas, _cell_figures(counts, cells, homes), by)
     m.block.doc["summary"] = _summary(located, canvas.lang, seen_by)
+    masked = []
+    if seen_by == "public":
+        masked.append(say("publishing.dash_squares", canvas.lang))
+        masked.append(say("publishing.heat_withheld", canvas.lang, n=f"{withheld:,}"))
     finish_map(
         m,
         canvas,
@@ -153,11 +157,8 @@ def heat_map(
         period=_days(shown),
         n=len(shown),
         method=heats[""].describe(canvas.lang),
+        masked=masked,
     )
-    if seen_by == "public":
-        squares = say("publishing.dash_squares", canvas.lang)
-        left_out = say("publishing.heat_withheld", canvas.lang, n=f"{withheld:,}")
-        m.block.doc["foot"] += [squares, left_out]
     return m
 
 

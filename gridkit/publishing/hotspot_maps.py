@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import SchemaError
 from ..messages import message, require_lang, say
+from ..privacy import require_audience
 from .content import short
 from .maps import begin_map, finish_map, require_cells
 from .palette import NO_DATA
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from ..errors import Lang
     from ..intake.district import District
+    from ..privacy import Audience
     from .offline import GridMap
 
 __all__ = ["COLOURS", "hotspot_map", "hotspot_view"]
@@ -82,6 +84,9 @@ def hotspot_map(
         title = say("publishing.hotspots_title", require_lang(lang), name=name).strip()
     m, canvas = begin_map(found, district, lang, title, m)
     none = say("publishing.word_no_data", canvas.lang)
+    # From a value and its neighbours' a count could be worked out: the public sees how sure only.
+    seen_by = require_audience(audience)
+    hidden = ("value", "z") if seen_by == "public" else ()
     figures = {
         label: [none if np.isnan(v) else form.format(v) for v in found[column]]
         for label, column, form in (
@@ -90,15 +95,18 @@ def hotspot_map(
             (say("publishing.hotspots_p", canvas.lang), "p", "{:.4f}"),
             (say("publishing.hotspots_q", canvas.lang), "q", "{:.4f}"),
         )
+        if column not in hidden
     }
     areas = canvas.add_areas(figures=figures, posts=posts, roster=roster, audience=audience)
-    m.block.doc.setdefault("views", []).append(hotspot_view(found, areas, canvas.lang))
+    m.block.doc.setdefault("views", []).append(hotspot_view(found, areas, canvas.lang, seen_by))
     method = say("publishing.hotspots_method", canvas.lang)
     finish_map(m, canvas, audience, review_no, method=method)
     return m
 
 
-def hotspot_view(found: gpd.GeoDataFrame, areas: int, lang: Lang) -> dict[str, Any]:
+def hotspot_view(
+    found: gpd.GeoDataFrame, areas: int, lang: Lang, audience: Audience
+) -> dict[str, Any]:
     """Return the view of hot and cold spots as a page draws it."""
     strong = (found["q"] <= STRONG).to_numpy()
     kinds = found["kind"].to_numpy()
@@ -115,12 +123,12 @@ def hotspot_view(found: gpd.GeoDataFrame, areas: int, lang: Lang) -> dict[str, A
         say("publishing.hotspots_hot", lang),
         say("publishing.hotspots_hot_sure", lang),
     )
-    known = found["z"].dropna()
+    known = found["z"].dropna() if audience != "public" else found["z"].iloc[:0]
     return {
         "kind": "cells",
         "label": say("publishing.hotspots_label", lang),
         "areas": areas,
-        "values": [short(v) for v in found["z"].to_numpy(float)],
+        "values": [] if audience == "public" else [short(v) for v in found["z"].to_numpy(float)],
         "index": index.tolist(),
         "breaks": [],
         "range": [short(known.min()), short(known.max())] if len(known) else [None, None],

@@ -20,6 +20,8 @@ from .palette import FIGURES, NO_DATA, ramp
 from .words import audience_words, page_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import geopandas as gpd
 
     from ..errors import Lang
@@ -200,6 +202,7 @@ def finish_map(
     period: str | None = None,
     n: int | None = None,
     method: str | None = None,
+    masked: Sequence[str] = (),
 ) -> None:
     """Write title, words, bounds and footer, keeping what an earlier layer wrote."""
     doc, lang = m.block.doc, canvas.lang
@@ -216,7 +219,7 @@ def finish_map(
         lines.append(say("publishing.map_period", lang, period=period))
     if n is not None:
         lines.append(say("publishing.map_shown", lang, n=f"{n:,}"))
-    foot = [doc["title"], *lines, method, audience_words(require_audience(audience), lang)]
+    foot = [doc["title"], *lines, method, audience_words(require_audience(audience), lang), *masked]
     if review_no is not None:
         foot.append(say("publishing.map_review_no", lang, number=review_no))
     known = doc.setdefault("foot", [])

@@ -5,9 +5,11 @@ import pytest
 import shapely
 
 from gridkit.errors import CRSError, GeometryError, OptionError, SchemaError
+from gridkit.evaluation.clusters import hotspots
 from gridkit.evaluation.heat import density
-from gridkit.evaluation.rates import INDICATORS
+from gridkit.evaluation.rates import INDICATORS, indicators
 from gridkit.publishing.heat_maps import heat_map
+from gridkit.publishing.hotspot_maps import hotspot_map
 from gridkit.publishing.maps import cell_map
 
 HOSTILE = [
@@ -272,3 +274,59 @@ def test_streets_without_class_or_name_are_drawn_as_residential(city, block_of):
     (layer,) = block_of(cell_map(city.cells, district=district))[0]["base"]["streets"]
     assert layer["kind"] == "residential"
     assert layer["names"] == ["", ""]
+
+
+def test_heat_by_time_and_category_has_one_scale(city, block_of):
+    located = city.located.assign(category=["E0405", "E0110"] * 150)
+    doc, parts = block_of(heat_map(located, city.cells, by="category", lang="en"))
+    names = [view["label"] for view in doc["views"]]
+    assert names[0] == "Heat"
+    assert len(names) == 4
+    assert names[1].startswith("Heat · ")
+    assert doc["views"][1]["stops"] == doc["views"][2]["stops"]
+    assert len({parts[view["image"]["part"]] for view in doc["views"][:3]}) == 3
+    days = block_of(heat_map(located, city.cells, by="weekday"))[0]["views"]
+    assert [view["label"] for view in days[1:8]] == [f"热力 · 周{d}" for d in "一二三四五六日"]
+    slots = block_of(heat_map(located, city.cells, by="slot"))[0]["views"]
+    assert [view["label"] for view in slots] == ["热力", "热力 · 夜间", "每平方公里上报数"]
+
+
+def test_heat_per_household_divides_by_those_around(city, block_of):
+    doc, _ = block_of(heat_map(city.located, city.cells, district=city.district, per="households"))
+    assert "每百户" in doc["views"][0]["unit"]
+    assert any("每百户核密度" in line for line in doc["foot"])
+    figures = doc["views"][1]["values"]
+    lived = [i for i in range(12) if i < 4]  # all houses stand in the southern row
+    assert all(figures[i] is not None for i in lived)
+    assert all(figures[i] is None for i in range(4, 12))
+    with pytest.raises(SchemaError, match="households"):
+        heat_map(city.located, city.cells, per="households")
+    with pytest.raises(OptionError, match="per"):
+        heat_map(city.located, city.cells, per="shops")
+    ready = density(city.located.geometry)
+    for more in ({"by": "slot"}, {"per": "households"}, {"bandwidth_m": 99}):
+        with pytest.raises(OptionError):
+            heat_map(city.located, city.cells, district=city.district, density=ready, **more)
+
+
+def test_the_public_sees_no_small_counts_and_no_points(city, block_of):
+    counts = city.located["cell_code"].value_counts().reindex(city.cells["cell_code"], fill_value=0)
+    few = ((counts > 0) & (counts < 5)).to_numpy()
+    assert few.any()
+    doc, _ = block_of(heat_map(city.located, city.cells, audience="public"))
+    shown = doc["areas"][0]["figures"]["上报数"]
+    for hidden, n, told, value in zip(few, counts, shown, doc["views"][-1]["values"], strict=True):
+        assert told == ("< 5" if hidden else f"{n}")
+        assert (value is None) == hidden
+    assert f"不足 5 件的网格不列出，共 {counts[few].sum()} 件" in doc["foot"]
+    filed = city.located.assign(
+        case_id=city.located["report_id"], stage="filed", filed_at=city.located["reported_at"]
+    )
+    scores = indicators(filed, by="cell_code")
+    doc, _ = block_of(cell_map(city.cells, scores=scores, audience="public"))
+    for hidden, n, told in zip(few, counts, doc["areas"][0]["figures"]["立案数"], strict=True):
+        assert told == ("< 5" if hidden else f"{n}" if n else "无数据")
+    found = hotspots(city.cells, pd.Series(np.arange(12.0)))
+    doc, _ = block_of(hotspot_map(found, audience="public", lang="en"))
+    assert list(doc["areas"][0]["figures"]) == ["p, two-sided", "q"]
+    assert doc["views"][0]["values"] == []

@@ -1,7 +1,9 @@
 import base64
+import gzip
 import hashlib
 import html
 import re
+from importlib import resources
 
 import folium
 import pytest
@@ -181,3 +183,54 @@ def test_a_missing_leaflet_is_explained(monkeypatch):
     monkeypatch.setattr(metadata, "distribution", nothing)
     with pytest.raises(FileError, match="pip install XStatic-Leaflet"):
         page_of(GridMap(HERE))
+
+
+def test_the_larger_variant_holds_the_same_data(city, tmp_path, read_page):
+    m = cell_map(city.cells, posts=city.posts, roster=city.roster)
+    packed = save_map(m, tmp_path / "a.html").read_text("utf-8")
+    plain = save_map(m, tmp_path / "b.html", compressed=False).read_text("utf-8")
+    one, other = (
+        next((a, body) for a, body in read_page(text).scripts if a.get("id") == "gk-data")
+        for text in (packed, plain)
+    )
+    assert [a["data-packed"] for a, _ in (one, other)] == ["gzip", "no"]
+    raw = gzip.decompress(base64.b64decode(one[1]))
+    assert raw == base64.b64decode(other[1])
+    assert len(plain) > len(packed)
+
+
+@pytest.mark.parametrize("name", ["data", "draw", "raster", "panel", "marks", "events", "classes",
+                                  "dashboard", "main", "unpack"])  # fmt: skip
+def test_the_code_of_pages_is_read_by_browsers_of_2018(name):
+    assets = resources.files("gridkit").joinpath("publishing", "assets")
+    code = re.sub(r"//[^\n]*", "", assets.joinpath(f"{name}.js").read_text("utf-8"))
+    newer = "?? ?. ||= &&= .replaceAll( .findLast( .hasOwn( structuredClone .at(-"
+    assert [word for word in newer.split() if word in code] == []
+
+
+def test_tiles_come_by_explicit_wish_with_source_and_datum(city, read_page):
+    m = cell_map(city.cells)
+    url = "https://{s}.tiles.example:8443/{z}/{x}/{y}.png?key=1"
+    assert m.use_tiles(url, attribution="<b>天地图</b>", datum="cgcs2000") is m
+    text = page_of(m)
+    tags = read_page(text).tags
+    policy = next(a["content"] for _, a in tags if a.get("http-equiv") == "Content-Security-Policy")
+    assert "img-src data: https://*.tiles.example:8443;" in policy
+    assert "<b>天地图</b>" not in text
+    places = "{z}/{x}/{y}"
+    hosts = ("ftp://h/", "https:///", "https://a b/", "javascript:")
+    addresses = [
+        "https://h/a.png",
+        f"https://h/{places}'; script-src *",
+        *(h + places for h in hosts),
+    ]
+    for bad in addresses:
+        with pytest.raises(OptionError, match="address"):
+            m.use_tiles(bad, attribution="a", datum="wgs84")
+    for datum in ("gcj02", "bd09"):
+        with pytest.raises(OptionError, match=datum):
+            m.use_tiles(url, attribution="a", datum=datum)
+    with pytest.raises(GridkitError):
+        m.use_tiles(url, attribution="a", datum="wgs48")
+    with pytest.raises(OptionError, match="source"):
+        m.use_tiles(url, attribution=" ", datum="wgs84")

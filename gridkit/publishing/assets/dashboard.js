@@ -173,6 +173,7 @@ function showGlance(page) {
   box.replaceChildren(period, ...cards,
     list(words.worse, glance.worse, words.none_worse), list(words.owes, glance.owes, words.none_owes));
   box.setAttribute("aria-label", words.glance);
+  box.tabIndex = 0; // it scrolls sideways where there is little room
   box.hidden = false;
 }
 

@@ -148,7 +148,8 @@ function showCell(page, areas, i) {
     [words.area, words.hectares.replace("{}", numberText(area.hectares[i], doc.lang))],
     [words.load, area.load && area.load[i] !== null && numberText(area.load[i], doc.lang)],
   ].filter((row) => row[1] !== false)));
-  const shown = page.views.filter((v) => v.areas === areas && v.kind === "cells" && v.label !== words.load);
+  const told = (v) => v.kind === "cells" && v.label !== words.load && (v.measure || v.values.length);
+  const shown = page.views.filter((v) => v.areas === areas && told(v));
   if (page.dash) page.dash.showCell(box, i);
   const figure = (view) => {
     const value = view.measure ? figuresOf(page, view)[i] : view.values[i];
