@@ -61,6 +61,7 @@ def main() -> int:
             fields |= set(word.given)
             for fault in found:
                 print(f"world {k}: {fault}", flush=True)
+            print(f"\rworld {k}", end="", file=sys.stderr, flush=True)
         browser.close()
     print(
         f"{len(known)} strings, {len(fields)} fields, {asked.worlds} worlds, {opened:,} pages and "

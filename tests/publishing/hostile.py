@@ -102,7 +102,7 @@ def world(word: Words):
     cases = gpd.GeoDataFrame(
         {
             "case_id": [word("case") + f"·{i}" for i in range(len(reported))],
-            "stage": word("stage"),
+            "stage": word("stage") + "·",
             "category": word("category"),
             "source": word("source"),
             "cell_code": city.located["cell_code"].map(old),

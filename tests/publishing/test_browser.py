@@ -1,5 +1,11 @@
 """Saved maps in a real browser with the network off: nothing asked, nothing executed, all shown."""
 
+import base64
+import http.server
+import re
+import threading
+from typing import ClassVar
+
 import folium
 import geopandas as gpd
 import numpy as np
@@ -292,3 +298,46 @@ def test_hot_and_cold_spots_have_their_colours_names_and_figures(city, tmp_path,
     assert f"{found['z'].iloc[1]:.2f}" in text
     assert "0.0300" in text
     assert_quiet(seen, path)
+
+
+class Tiles(http.server.BaseHTTPRequestHandler):
+    """A server of one grey tile, whatever is asked for."""
+
+    asked: ClassVar[list[str]] = []
+    tile = base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNoaGgAAAMEAYFL09IQAAAAAElFTkSuQmCC"
+    )
+
+    def do_GET(self):
+        self.asked.append(self.path)
+        self.send_response(200)
+        self.send_header("Content-Type", "image/png")
+        self.end_headers()
+        self.wfile.write(self.tile)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_tiles_are_asked_for_from_their_server_only(city, tmp_path, chromium):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tiles)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    home = f"http://127.0.0.1:{server.server_port}"
+    m = cell_map(city.cells)
+    m.use_tiles(f"{home}/{{z}}/{{x}}/{{y}}.png", attribution="<i>source</i>", datum="wgs84")
+    page = chromium.new_page()
+    asked, complaints = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda line: complaints.append(line.text))
+    try:
+        page.goto(save_map(m, tmp_path / "tiles.html").as_uri())
+        page.wait_for_selector(".leaflet-tile-loaded", state="attached", timeout=10_000)
+        assert page.inner_text(".leaflet-control-attribution") == "<i>source</i>"
+    finally:
+        page.close()
+        server.shutdown()
+        server.server_close()
+    others = [url for url in asked if not url.startswith(("file:", f"{home}/"))]
+    assert others == []
+    assert complaints == []
+    assert re.fullmatch(r"/\d+/\d+/\d+\.png", Tiles.asked[0])

@@ -219,12 +219,8 @@ def test_tiles_come_by_explicit_wish_with_source_and_datum(city, read_page):
     assert "<b>天地图</b>" not in text
     places = "{z}/{x}/{y}"
     hosts = ("ftp://h/", "https:///", "https://a b/", "javascript:")
-    addresses = [
-        "https://h/a.png",
-        f"https://h/{places}'; script-src *",
-        *(h + places for h in hosts),
-    ]
-    for bad in addresses:
+    whole = ("https://h/a.png", f"https://h/{places}'; script-src *")
+    for bad in (*whole, *(host + places for host in hosts)):
         with pytest.raises(OptionError, match="address"):
             m.use_tiles(bad, attribution="a", datum="wgs84")
     for datum in ("gcj02", "bd09"):

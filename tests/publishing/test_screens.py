@@ -1,8 +1,8 @@
-"""Screenshots: against coarse pictures kept beside this file, and one way of drawing against another.
+"""Screenshots: against coarse pictures kept here, and one way of drawing against another.
 
-The kept pictures are mean colours of 40 × 25 fields, so that another font makes no difference. After
-a wanted change, `GRIDKIT_SCREENS=write pytest tests/publishing/test_screens.py` writes them anew:
-look at the screenshots before they are committed.
+The kept pictures are mean colours of 40 × 25 fields, so that another font makes no difference.
+After a wanted change, `GRIDKIT_SCREENS=write pytest tests/publishing/test_screens.py` writes them
+anew: look at the screenshots before they are committed.
 """
 
 import importlib.util
