@@ -41,6 +41,7 @@ def case_map(
     lang: str = "zh",
     audience: str = "leaders",
     title: str | None = None,
+    m: GridMap | None = None,
 ) -> GridMap:
     """Return a map of the cases that await disposal, the most urgent first in the list.
 
@@ -62,6 +63,8 @@ def case_map(
         Leaders see no phone numbers within texts; the public neither texts nor addresses, and
         points in the middle of squares of 50 m.
     title : str, optional
+    m : GridMap, optional
+        A map to lay this over; its language and title are kept. It may hold no list yet.
 
     Returns
     -------
@@ -93,7 +96,7 @@ def case_map(
     >>> gk.case_map(running, cells, lang="en").title
     'Cases under way'
     """
-    spoken = require_lang(lang)
+    spoken = require_lang(lang) if m is None else m.lang
     seen_by = require_audience(audience)
     lost = [c for c in _NEEDED if c not in running.columns]
     if lost:
@@ -104,7 +107,7 @@ def case_map(
     if title is None:
         name = "" if district is None else district.name
         title = say("publishing.cases_title", spoken, name=name).strip()
-    m, canvas = begin(cells, district, lang, title)
+    m, canvas = begin(cells, district, lang, title, m)
     add_plain(canvas, say("publishing.word_cell", spoken), _counts(running, cells, spoken, seen_by))
     known = load_categories() if categories is None else categories
     rank = running["light"].map({light: k for k, light in enumerate(_ORDER)})

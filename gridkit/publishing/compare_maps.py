@@ -44,6 +44,7 @@ def compare_map(
     district: District | None = None,
     lang: str = "zh",
     title: str | None = None,
+    m: GridMap | None = None,
 ) -> GridMap:
     """Return a map of two editions of the cells, with everything that changed marked and listed.
 
@@ -63,6 +64,9 @@ def compare_map(
         Gives the base map.
     lang : {"zh", "en"}
     title : str, optional
+    m : GridMap, optional
+        A map to lay this over; its language and title are kept. It may hold no list yet. There is
+        then no slider: what changed lies over it, the borders before dashed.
 
     Returns
     -------
@@ -75,6 +79,8 @@ def compare_map(
         Cells that break the schema, a lineage without its two codes.
     CRSError, GeometryError
         Degrees, two CRS, no cells.
+    OptionError
+        `m` holds a list already.
 
     Notes
     -----
@@ -94,14 +100,15 @@ def compare_map(
     >>> gk.compare_map(before, after, lang="en", title="Spring edition").title
     'Spring edition'
     """
-    spoken = require_lang(lang)
+    spoken = require_lang(lang) if m is None else m.lang
     for cells, what in ((before, "before"), (after, "after")):
         CELLS.check(cells, source=what)
     _require_lineage(lineage)
     if title is None:
         name = "" if district is None else district.name
         title = say("publishing.compare_title", spoken, name=name).strip()
-    m, canvas = begin(after, district, lang, title)
+    over = m is not None
+    m, canvas = begin(after, district, lang, title, m)
     same_crs(before, after, what="before")
     changes = compare_cells(before, after)
     earlier = Canvas(m.block, drawable(before), district, spoken)
@@ -109,10 +116,11 @@ def compare_map(
     kinds = _kind_words(spoken)
     words = dict(zip(changes.table["code"], changes.table["kind"].map(kinds), strict=True))
     label = say("publishing.compare_kind", spoken)
-    for edition, place in ((earlier, "before"), (canvas, "after")):
+    for edition, place in () if over else ((earlier, "before"), (canvas, "after")):
         said = [words.get(code, "") for code in texts(edition.cells["cell_code"])]
         add_plain(edition, _side(place, spoken), {label: said})
-    m.block.doc["compare"] = say("publishing.compare_slider", spoken)
+    if not over:
+        m.block.doc["compare"] = say("publishing.compare_slider", spoken)
     items = _items(changes, before, after, _became(changes, lineage, spoken), spoken)
     heading = say("publishing.compare_list", spoken)
     places = _shapes(after, changes.table["after"]), _shapes(before, changes.table["before"])

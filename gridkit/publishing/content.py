@@ -84,12 +84,15 @@ class Canvas:
 
     def widen(self, other: Canvas) -> None:
         """Take in the land of another canvas; both then lie in one frame."""
-        mine, its = self.bounds, other.bounds
-        self.bounds = [
-            *np.minimum(mine[:2], its[:2]).tolist(),
-            *np.maximum(mine[2:], its[2:]).tolist(),
-        ]
+        self.bounds = self.bounds_with(other.bounds)
         other.bounds, other.frame, other.tolerance_m = self.bounds, self.frame, self.tolerance_m
+
+    def bounds_with(self, other: list[float] | None) -> list[float]:
+        """Return the bounds of this canvas and of what was drawn before."""
+        if other is None:
+            return self.bounds
+        low, high = np.minimum(other[:2], self.bounds[:2]), np.maximum(other[2:], self.bounds[2:])
+        return [*low.tolist(), *high.tolist()]
 
     def shapes(self, shapes: gpd.GeoSeries, tolerance_m: float) -> dict[str, Any]:
         """Pack shapes of the working CRS and return how the page finds them."""

@@ -39,6 +39,7 @@ def findings_map(
     lang: str = "zh",
     title: str | None = None,
     counted: str = "cells",
+    m: GridMap | None = None,
 ) -> GridMap:
     """Return a map of what a check found: every rule beside it, every finding in its place.
 
@@ -59,6 +60,8 @@ def findings_map(
     title : str, optional
     counted : {"cells", "rows"}
         What the numbers behind the rules count.
+    m : GridMap, optional
+        A map to lay this over; its language and title are kept. It may hold no list yet.
 
     Returns
     -------
@@ -88,7 +91,7 @@ def findings_map(
     >>> m.title
     'Check of the grid'
     """
-    spoken = require_lang(lang)
+    spoken = require_lang(lang) if m is None else m.lang
     if counted not in _COUNTED:
         choices = ", ".join(_COUNTED)
         text = message("options.unknown", name="counted", value=counted, choices=choices)
@@ -97,7 +100,7 @@ def findings_map(
     if title is None:
         name = "" if district is None else district.name
         title = say("publishing.findings_title", spoken, name=name).strip()
-    m, canvas = begin(cells, district, lang, title)
+    m, canvas = begin(cells, district, lang, title, m)
     rules, codes = texts(findings["rule"]), _codes(findings)
     label = say("publishing.findings_of_cell", spoken)
     figures = {label: _rules_of(texts(cells["cell_code"]), rules, codes, findings)}

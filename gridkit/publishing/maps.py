@@ -209,11 +209,7 @@ def finish_map(
     doc["lang"] = lang
     doc["title"] = m.title or say("publishing.map_title", lang)
     doc["words"] = page_words(lang)
-    below = doc.get("bounds", canvas.bounds)
-    doc["bounds"] = [
-        *np.minimum(below[:2], canvas.bounds[:2]).tolist(),
-        *np.maximum(below[2:], canvas.bounds[2:]).tolist(),
-    ]
+    doc["bounds"] = canvas.bounds_with(doc.get("bounds"))
     lines = doc.setdefault("head", [])
     if period is not None:
         lines.append(say("publishing.map_period", lang, period=period))

@@ -10,8 +10,8 @@ import numpy as np
 import shapely
 
 from ..crs import require_metres, same_crs
-from ..errors import GeometryError
-from ..messages import message, require_lang, say
+from ..errors import GeometryError, OptionError
+from ..messages import message, say
 from ..tables import CELLS
 from .content import Canvas
 from .offline import GridMap
@@ -93,14 +93,27 @@ def drawable(cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def begin(
-    cells: gpd.GeoDataFrame, district: District | None, lang: str, title: str
+    cells: gpd.GeoDataFrame,
+    district: District | None,
+    lang: str,
+    title: str,
+    m: GridMap | None = None,
 ) -> tuple[GridMap, Canvas]:
-    """Return a new map and the canvas for these cells, drawn soundly whatever their faults."""
+    """Return the map, new or given, and the canvas for these cells, however faulty they are.
+
+    Raises
+    ------
+    OptionError
+        The map given holds a list already.
+    """
     drawn = drawable(cells)
     if district is not None:
         same_crs(district.boundary, cells, what="cells")
-    m = GridMap(title=title, lang=lang, control_scale=False, zoom_control=False)
-    canvas = Canvas(m.block, drawn, district, require_lang(lang))
+    if m is None:
+        m = GridMap(title=title, lang=lang, control_scale=False, zoom_control=False)
+    elif "marks" in m.block.doc:
+        raise OptionError(*message("publishing.map_two_lists"))
+    canvas = Canvas(m.block, drawn, district, m.lang)
     canvas.add_base()
     return m, canvas
 
@@ -175,10 +188,10 @@ def _packed(canvas: Canvas, places: NDArray[Any]) -> dict[str, Any]:
 
 
 def finish(m: GridMap, canvas: Canvas, *, head: list[str], hint: str) -> None:
-    """Write title, counts, words and bounds."""
-    doc = canvas.block.doc
-    doc["lang"], doc["title"] = canvas.lang, m.title
+    """Write title, counts, words and bounds, keeping what an earlier layer wrote."""
+    doc = m.block.doc
+    doc["lang"], doc["title"] = canvas.lang, m.title or say("publishing.map_title", canvas.lang)
     doc["words"] = {**page_words(canvas.lang), "click": hint}
-    doc["bounds"] = canvas.bounds
-    doc["head"] = head
-    doc["foot"] = [doc["title"], *head]
+    doc["bounds"] = canvas.bounds_with(doc.get("bounds"))
+    doc["head"] = [*doc.get("head", []), *head]
+    doc["foot"] = [*doc.get("foot", [doc["title"]]), *head]

@@ -1,9 +1,11 @@
 """Maps of findings and changes in a real browser, network off: mouse, keyboard, phone, paper."""
 
 import geopandas as gpd
+import pandas as pd
 import pytest
 import shapely
 
+import gridkit as gk
 from gridkit.division.checks import check_cells
 from gridkit.publishing.compare_maps import compare_map
 from gridkit.publishing.finding_maps import findings_map
@@ -246,3 +248,44 @@ def test_controls_cover_nothing_and_leave_nothing_out(compare_file, visit, width
         for b in boxes[k + 1 :]:
             apart = a["x"] + a["width"] <= b["x"] or b["x"] + b["width"] <= a["x"]
             assert apart or a["y"] + a["height"] <= b["y"] or b["y"] + b["height"] <= a["y"]
+
+
+def test_lists_can_be_laid_over_other_maps(city, tmp_path, visit):
+    due = pd.Timestamp("2025-05-01", tz="Asia/Shanghai")
+    running = city.located.dropna(subset="cell_code").head(4).assign(
+        case_id=list("abcd"), category="E0405", used=[2.0, 0.9, 0.3, 0.1],
+        light=["red", "yellow", "green", "green"], due_at=due,
+    )  # fmt: skip
+    moved = city.cells.set_geometry(city.cells.geometry.translate(0, 0)).copy()
+    moved.loc[[5, 6], "geometry"] = [moved.geometry[5].union(moved.geometry[6]), None]
+    after = moved.dropna(subset="geometry")
+    checked = gk.check_cells(city.cells, lang="en")
+    plan = gk.Plan(city.district, city.cells)
+    filed = city.located.dropna(subset="cell_code").assign(case_id=lambda t: t["report_id"])
+    filed = filed.assign(stage="filed")
+    under = {
+        "cells": lambda: gk.cell_map(city.cells, district=city.district, lang="en"),
+        "heat": lambda: gk.heat_map(city.located, city.cells, lang="en"),
+        "dashboard": lambda: gk.dashboard_map(plan, filed, lang="en"),
+    }
+    over = {
+        "cases": lambda m: gk.case_map(running, city.cells, m=m),
+        "findings": lambda m: gk.findings_map(city.cells, checked, m=m),
+        "changes": lambda m: gk.compare_map(city.cells, after, m=m),
+    }
+    for (a, make), (b, lay) in zip(under.items(), over.items(), strict=True):
+        m = make()
+        title = m.title
+        assert lay(m) is m
+        assert m.title == title
+        seen = visit(gk.save_map(m, tmp_path / f"{a}{b}.html")).ready()
+        assert seen.page.locator("#gk-items li").count() >= 2
+        assert seen.page.locator(".gk-bar").is_visible()
+        assert seen.page.locator(".gk-swatches, .gk-badge").count() > 0
+        seen.page.locator(".gk-item").first.click()
+        for view in range(seen.page.locator("[name=gk-view]").count()):
+            seen.page.locator("[name=gk-view]").nth(view).check()
+        assert seen.page.locator("#gk-swipe").is_hidden()
+        assert seen.complaints == []
+        with pytest.raises(gk.OptionError, match="list"):
+            lay(m)

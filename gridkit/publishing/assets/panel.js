@@ -36,10 +36,8 @@ function showLegend(page) {
   const { doc } = page, layer = page.views[page.state.view], box = byId("gk-legend");
   box.replaceChildren(make("h2", doc.words.legend));
   if (!layer) return;
-  if (page.marks) {
-    box.append(swatches(page));
-    return;
-  }
+  if (page.marks) box.append(swatches(page));
+  if (layer.kind === "plain") return;
   box.append(make("p", layer.unit || layer.label, "gk-title"));
   const bar = make("div", null, "gk-bar");
   if (layer.stops) {
@@ -87,8 +85,9 @@ function choice(type, name, text, checked, change) {
 function showLayers(page) {
   const { doc, state, base } = page, box = byId("gk-layers");
   box.replaceChildren(make("h2", doc.words.layers));
+  const mixed = page.views.some((layer) => layer.kind !== "plain");
   page.views.forEach((layer, k) => {
-    if (layer.kind === "plain") return; // nothing to choose: the slider shows both
+    if (layer.kind === "plain" && !mixed) return; // nothing to choose: the slider shows both
     box.append(choice("radio", "gk-view", layer.label, k === state.view, () => {
       state.view = k;
       if (page.dash) page.dash.update();
