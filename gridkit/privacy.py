@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AUDIENCES",
+    "FEWEST",
     "Audience",
     "mask_counts",
     "mask_name",
@@ -32,6 +33,8 @@ __all__ = [
 
 Audience = Literal["internal", "leaders", "public"]
 AUDIENCES: tuple[Audience, ...] = get_args(Audience)
+FEWEST = 5
+"""Smallest count above 0 that the public sees."""
 
 Frame = TypeVar("Frame", bound=pd.DataFrame)
 
@@ -280,7 +283,7 @@ def mask_points(points: NDArray[np.object_], *, audience: str, size_m: float = 5
     return shapely.transform(points, lambda xy: np.floor(xy / size_m) * size_m + size_m / 2)
 
 
-def mask_counts(values: ArrayLike | pd.Series, *, audience: str, k: int = 5) -> pd.Series:
+def mask_counts(values: ArrayLike | pd.Series, *, audience: str, k: int = FEWEST) -> pd.Series:
     """Return counts with the small ones withheld from the public.
 
     A count of one or two in a small area can point at a person. Zero says nothing about anyone

@@ -11,7 +11,7 @@ from ..errors import SchemaError
 from ..messages import message, require_lang, say
 from ..privacy import mask_counts, mask_points, mask_text, require_audience
 from ..rules import load_categories
-from .content import texts
+from .content import count_text, texts
 from .marks import Item, Style, add_marks, add_plain, begin, finish
 from .words import audience_words
 
@@ -161,7 +161,7 @@ def _counts(
     figures = {}
     for label, found in counted.items():
         counts = mask_counts(found.value_counts().reindex(codes, fill_value=0), audience=audience)
-        figures[label] = ["< 5" if pd.isna(n) else f"{n:,}" for n in counts]
+        figures[label] = [count_text(n) for n in counts]
     return figures
 
 

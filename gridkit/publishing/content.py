@@ -12,7 +12,7 @@ import shapely
 from ..crs import area_m2
 from ..evaluation.rates import INDICATORS, percent
 from ..messages import say
-from ..privacy import mask_counts, mask_people
+from ..privacy import FEWEST, mask_counts, mask_people
 from ..rules import load_roles
 from .arcs import pack_areas
 from .encode import Block, Frame, pack_shapes, to_screen
@@ -30,6 +30,7 @@ __all__ = [
     "Canvas",
     "cell_label",
     "community_names",
+    "count_text",
     "figures_of",
     "people_of",
     "short",
@@ -317,10 +318,11 @@ def figures_of(
         else:
             counts = mask_counts(rows["numerator"], audience=audience)
             told = zip(rows["numerator"], counts, strict=True)
-            shown = [none if pd.isna(n) else _few(seen) for n, seen in told]
+            shown = [none if pd.isna(n) else count_text(seen) for n, seen in told]
         figures[indicator.label(lang)] = shown
     return figures
 
 
-def _few(seen: Any) -> str:
-    return "< 5" if pd.isna(seen) else f"{seen:,}"
+def count_text(seen: Any) -> str:
+    """Return a count as printed; what is withheld is said to be small."""
+    return f"< {FEWEST}" if pd.isna(seen) else f"{seen:,}"

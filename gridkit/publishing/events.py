@@ -21,7 +21,7 @@ from ..evaluation.lattice import Lattice, cover_of
 from ..evaluation.rates import counted
 from ..location.locator import Locator
 from ..messages import say
-from ..privacy import require_audience
+from ..privacy import FEWEST, require_audience
 from ..tables import is_true
 from .encode import to_screen, varints, zigzag
 
@@ -46,6 +46,7 @@ __all__ = [
     "mask_events",
     "pack_events",
     "timeline",
+    "without_voided",
 ]
 
 CLOSED, OPEN, OVERDUE = range(3)
@@ -53,7 +54,6 @@ BIN_M = 50.0
 MOST_BINS = 1_500_000
 MOST_CATEGORIES = 15
 MOST_MONTHS = 24
-FEWEST = 5  # cases of one cell in one span that the public sees
 QUARTERS = 4  # of a day
 
 

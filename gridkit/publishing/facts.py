@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from ..evaluation.definitions import Indicator
     from ..intake.district import District
 
-__all__ = ["GROUPINGS", "Facts", "change_text", "day", "gather", "names_of", "subject_word"]
+__all__ = [
+    "GROUPINGS",
+    "Facts",
+    "change_text",
+    "day",
+    "gather",
+    "names_of",
+    "subject_word",
+    "wide",
+]
 
 GROUPINGS = (
     "source",
@@ -179,7 +188,7 @@ def gather(
     before = None if period is None else _counts_of(cases, period.previous())
     return Facts(
         cases,
-        {kind: _wide(scores, kind) for kind in ("all", *kinds)},
+        {kind: wide(scores, kind) for kind in ("all", *kinds)},
         before,
         None if period is None else _counts_of(cases, period.year_earlier()),
         _units(cases, period, at, with_before=before is not None),
@@ -192,7 +201,8 @@ def gather(
     )
 
 
-def _wide(scores: pd.DataFrame, kind: str) -> pd.DataFrame:
+def wide(scores: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Return the counts of one grouping: a row a subject, a column a count."""
     plain = {i.name for i in INDICATORS if not i.denominator}
     rows = scores[(scores["subject_kind"] == kind) & scores["indicator"].isin(plain)]
     # pivot_table would drop counts that are empty throughout
@@ -213,7 +223,7 @@ def _units(
 
 def _counts_of(cases: pd.DataFrame, period: Period) -> pd.Series[Any] | None:
     """Return the counts of the whole in a period; None where nothing happened in it."""
-    counts = _wide(indicators(cases, by=None, period=period), "all").iloc[0]
+    counts = wide(indicators(cases, by=None, period=period), "all").iloc[0]
     flows = counts.drop("overdue_open")
     return counts if flows.fillna(0).sum() > 0 else None
 

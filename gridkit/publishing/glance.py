@@ -10,8 +10,10 @@ import pandas as pd
 from ..evaluation.periods import Period
 from ..evaluation.rates import INDICATORS, NO_SUBJECT, counted, half_up, indicators, percent
 from ..messages import say
+from ..privacy import FEWEST, mask_counts
 from ..rules import load_categories
-from .facts import change_text, names_of, subject_word
+from .content import count_text
+from .facts import change_text, names_of, subject_word, wide
 
 if TYPE_CHECKING:
     from ..errors import Lang
@@ -24,7 +26,6 @@ __all__ = ["Glance", "default_period"]
 KINDS = ("responsible_unit", "street_code", "community_code")
 CARDS = ("filed", "closing_rate", "on_time_closing_rate", "overdue_open")
 BETTER_UP = {"closing_rate": 1, "on_time_closing_rate": 1, "overdue_open": -1, "filed": 0}
-FEWEST = 5  # cases of a subject that the public sees, and below which nothing is called worse
 SURE = 2.0  # standard deviations of a count by chance
 MOST = 3
 _BY_NAME = {i.name: i for i in INDICATORS}
@@ -82,7 +83,7 @@ class Glance:
         kinds = [c for c in ("category", *KINDS) if c in cases.columns and cases[c].notna().any()]
         spans = [period] if period is None else [period.previous(), period]
         parts = [indicators(cases, by=[None, *kinds], period=s, at=_until(s, at)) for s in spans]
-        self.tables = {kind: [_wide(part, kind) for part in parts] for kind in ("all", *kinds)}
+        self.tables = {kind: [wide(part, kind) for part in parts] for kind in ("all", *kinds)}
         self.late = _late(cases, at)
         self.at = at
 
@@ -134,9 +135,7 @@ class Glance:
     def _count(self, n: Any) -> str:
         if pd.isna(n):
             return "–"
-        if self.audience == "public" and 0 < n < FEWEST:
-            return f"< {FEWEST}"
-        return f"{int(n):,}"
+        return count_text(mask_counts([int(n)], audience=self.audience)[0])
 
     def worse(self) -> list[dict[str, str]]:
         """Return categories and areas of which more was reported than chance explains."""
@@ -228,13 +227,6 @@ def _until(span: Period | None, at: pd.Timestamp | None) -> pd.Timestamp | None:
     if span is None or at is None:
         return at
     return min(pd.Timestamp(span.end), at)
-
-
-def _wide(scores: pd.DataFrame, kind: str) -> pd.DataFrame:
-    plain = {i.name for i in INDICATORS if not i.denominator}
-    rows = scores[(scores["subject_kind"] == kind) & scores["indicator"].isin(plain)]
-    # pivot_table would drop counts that are empty throughout
-    return rows.pivot(index="subject", columns="indicator", values="numerator")  # noqa: PD010
 
 
 def _rate(table: pd.DataFrame, name: str) -> pd.Series[Any]:

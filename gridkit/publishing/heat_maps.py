@@ -20,7 +20,7 @@ from ..messages import message, require_lang, say
 from ..privacy import mask_counts, mask_points, require_audience
 from ..rules import load_categories
 from .classes import Classes, classify, heat_stops
-from .content import figures_of, short, texts
+from .content import count_text, figures_of, short, texts
 from .maps import RAMP_COLOURS, begin_map, cell_view, finish_map, require_cells
 from .palette import DENSITY, ramp
 from .raster import draw_density, shade
@@ -138,7 +138,7 @@ def heat_map(
     if by is not None:
         heats |= densities(shown, by, **options)
     codes = texts(cells["cell_code"])
-    known = ["< 5" if pd.isna(n) else f"{n:,}" for n in counts["shown"]]
+    known = [count_text(n) for n in counts["shown"]]
     figures = {say("publishing.map_reports", canvas.lang): known}
     figures |= figures_of(scores, codes, canvas.lang, audience=seen_by)
     areas = canvas.add_areas(figures=figures, posts=posts, roster=roster, audience=audience)
@@ -288,7 +288,7 @@ def _summary(located: gpd.GeoDataFrame, lang: Lang, audience: Audience) -> list[
     rows = [[say("publishing.located_all", lang), f"{len(located):,}"]]
     if "located_by" in located.columns:
         counts = mask_counts(located["located_by"].value_counts(), audience=audience)
-        found = {str(k): "< 5" if pd.isna(n) else f"{n:,}" for k, n in counts.items()}
+        found = {str(k): count_text(n) for k, n in counts.items()}
         rows += [[labels[k], found[k]] for k in labels if k in found]
     return rows
 
