@@ -365,7 +365,8 @@ function showCases(page, box, i) {
   if (dash.filter.from >= dash.filter.to - dash.filter.from) rows.push([words.before, counts.before[i]]);
   if (dash.open) rows.push([words.open_cases, counts.pending[i]], [words.late_cases, counts.late[i]]);
   const text = ([name, n]) => [name, numberText(n, doc.lang)];
-  box.append(facts([...rows.map(text), ...sidesOfCell(dash, i)]));
+  const when = dash.spans.labels.length > 1 ? " · " + spanText(page) : "";
+  box.append(make("h3", words.cases + when), facts(rows.map(text)));
   box.append(make("h3", words.over_time), bars(dash, told.spans));
   const kinds = [...told.categories.entries()].filter(([, n]) => n && dash.categories.length);
   kinds.sort((a, b) => b[1] - a[1]);

@@ -146,9 +146,11 @@ function showCell(page, areas, i) {
     [words.community, area.communities && area.communities[i]],
     [words.area, words.hectares.replace("{}", numberText(area.hectares[i], doc.lang))],
     [words.load, area.load && area.load[i] !== null && numberText(area.load[i], doc.lang)],
+    ...(page.dash ? sidesOfCell(page.dash, i) : []),
   ].filter((row) => row[1] !== false)));
   const told = (v) => v.kind === "cells" && v.label !== words.load && (v.measure || v.values.length);
   const shown = page.views.filter((v) => v.areas === areas && told(v));
+  showPeople(box, area, i, words); // the hint promises them
   if (page.dash) page.dash.showCell(box, i);
   const figure = (view) => {
     const value = view.measure ? figuresOf(page, view)[i] : view.values[i];
@@ -159,7 +161,6 @@ function showCell(page, areas, i) {
     ...shown.map((view) => [view.label, figure(view)]),
   ];
   if (rows.length) box.append(make("h3", words.figures), facts(rows));
-  showPeople(box, area, i, words);
   box.hidden = false;
   byId("gk-hint").hidden = true;
   byId("gk-side").scrollTop = 0;
