@@ -179,6 +179,7 @@ class Canvas:
         drawn = gpd.GeoSeries(shapely.orient_polygons(drawn.to_numpy()), crs=drawn.crs)
         areas = {
             "tiles": bool(shapely.coverage_is_valid(drawn.to_numpy())),
+            "usual": short(_usual_width(drawn)),
             "shapes": self.block.place(pack_areas(drawn, self.frame), self.frame),
             "middles": self.shapes(cells.representative_point(), 0),
             "codes": codes,
@@ -219,6 +220,12 @@ def community_names(cells: gpd.GeoDataFrame, district: District | None) -> list[
         return texts(codes)
     names = communities.set_index("community_code")["name"]
     return texts(codes.map(names).fillna(codes))
+
+
+def _usual_width(shapes: gpd.GeoSeries) -> float:
+    """Return the median width: whether a map has room for outlines and numbers."""
+    widths = shapes.bounds["maxx"] - shapes.bounds["minx"]
+    return float(widths.median()) if widths.notna().any() else 0.0
 
 
 def _places(buildings: gpd.GeoDataFrame | None) -> gpd.GeoSeries | None:

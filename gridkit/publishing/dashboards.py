@@ -262,7 +262,7 @@ def dashboard_map(
         "categories": shown.categories,
         "bandwidth_m": bandwidth_m,
         "bounds": _bounds(canvas, cells, spoken),
-        "belongs": {c: texts(cells[c]) for c in _AREAS if c in cells.columns},
+        "belongs": {c: m.block.add_words(texts(cells[c])) for c in _AREAS if c in cells.columns},
         "glance": _glance(glance, spoken),
         "late": _late(canvas, cases, cells, now, seen_by, tz),
         "words": dashboard_words(spoken, spans.step),

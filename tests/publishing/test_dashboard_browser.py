@@ -388,6 +388,14 @@ def test_python_users_can_add_their_layers(plan, cases, city, tmp_path, visit):
     quiet(seen)
 
 
+def test_a_browser_of_2023_unpacks_by_itself(plan, cases, tmp_path, visit):
+    path = publish_dashboard(plan, cases, tmp_path / "dashboard.html")
+    old = "delete Uint8Array.fromBase64; delete Element.prototype.replaceChildren;"
+    seen = visit(path, prepare=old).ready()
+    assert numbers(seen.page.inner_text("#gk-total"))[0] == len(cases)
+    quiet(seen)
+
+
 def test_the_plain_variant_shows_the_same_without_decompression(opened, cases):
     seen = opened(compressed=False)
     old = numbers(seen.page.inner_text("#gk-total"))

@@ -50,15 +50,14 @@ function inClasses(values, breaks) {
 // Values at which the legend of a heat map is labelled: 0, round breaks, the top.
 function heatStops(values) {
   let top = 0, found = 0;
-  for (const value of values) {
-    if (value > top) top = value;
-    if (value > 0) found++;
+  for (let p = 0; p < values.length; p++) {
+    if (values[p] > top) top = values[p];
+    if (values[p] > 0) found++;
   }
   if (!found) return [];
   const every = Math.ceil(found / 8000), sample = new Float64Array(Math.ceil(found / every));
-  let seen = 0;
-  for (const value of values) {
-    if (value > 0 && seen++ % every === 0) sample[Math.floor((seen - 1) / every)] = value;
+  for (let p = 0, seen = 0; p < values.length; p++) {
+    if (values[p] > 0 && seen++ % every === 0) sample[(seen - 1) / every] = values[p];
   }
   sample.sort();
   const last = roundTo(top, 3), inner = new Set(HEAT_SHARES.map((share) => roundTo(quantile(sample, share))));

@@ -6,10 +6,8 @@ const BARS = 12;
 function readDash(doc, areas, parts) {
   const dash = doc.dash, cells = areas[0].codes.length, { grid, spans } = dash;
   const count = () => new Uint32Array(cells + 1), kinds = Math.max(1, dash.categories.length);
-  const made = {
-    ...dash,
-    data: readEvents(dash.events, cells, parts),
-    land: readLand(parts[grid.land], grid.nx * grid.ny),
+  const { belongs, bounds, ...plain } = dash, made = {
+    ...plain,
     kernel: gaussian(dash.bandwidth_m / grid.bin_m),
     filter: {
       from: 0, to: spans.labels.length, state: 0,
@@ -20,7 +18,13 @@ function readDash(doc, areas, parts) {
       squares: new Float32Array(grid.nx * grid.ny),
     },
   };
-  lazy(made, "sides", () => dash.bounds && dash.bounds.map((where) => readWords(where, parts)));
+  lazy(made, "data", () => readEvents(dash.events, cells, parts));
+  lazy(made, "land", () => readLand(parts[grid.land], grid.nx * grid.ny));
+  lazy(made, "belongs", () => {
+    const read = ([kind, where]) => [kind, readWords(where, parts)];
+    return Object.fromEntries(Object.entries(belongs).map(read));
+  });
+  lazy(made, "sides", () => bounds && bounds.map((where) => readWords(where, parts)));
   return made;
 }
 
@@ -105,7 +109,14 @@ function heatPicture(layer, sums, nx, ny) {
 
 // ---- starting and updating ----
 
-function prepareDash(page) {
+// What stands above and over the map takes its room before the map is fitted into the rest.
+function makeRoom(page) {
+  document.body.classList.add("gk-dash");
+  showGlance(page);
+  showTime(page);
+}
+
+function startDash(page) {
   const { dash } = page;
   dash.update = () => {
     countEvents(dash.data, dash, dash.filter, dash.counts);
@@ -121,12 +132,6 @@ function prepareDash(page) {
   dash.showCell = (box, i) => showCases(page, box, i);
   dash.hits = (query) => lateHits(page, query);
   dash.update();
-  document.body.classList.add("gk-dash");
-  showGlance(page); // before the map takes the room that is left
-  showTime(page);
-}
-
-function startDash(page) {
   showFilters(page);
   showRanking(page);
   showLate(page);
@@ -319,8 +324,8 @@ function showRanking(page) {
 
 // The cells of a street or community.
 function cellsOf(page, kind, code) {
-  const belongs = code && page.dash.belongs[kind];
-  return belongs ? belongs.flatMap((own, i) => (own === code ? [i] : [])) : [];
+  const own = code && page.dash.belongs[kind], k = own ? own.words.indexOf(code) : -1;
+  return k < 0 ? [] : [...own.index.keys()].filter((i) => own.index[i] === k);
 }
 
 function showLate(page) {

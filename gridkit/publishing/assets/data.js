@@ -51,8 +51,8 @@ function readShapes(where, parts) {
   return placed({ n, first, ring, x, y }, where);
 }
 
-// Areas come as the lines between them; their rings are put together again here. The lines stay,
-// to be drawn once instead of twice.
+// Areas come as the lines between them: drawn once instead of twice, they also know which area lies
+// to their left and right (-1 for none). Rings are put together when they are asked for.
 function readAreas(where, parts) {
   const numbers = readVarints(parts[where.part]), n = numbers[0];
   let at = 1;
@@ -60,28 +60,39 @@ function readAreas(where, parts) {
   const first = take(n), pieces = take(first[n]), from = at;
   at += pieces[first[n]];
   const lines = numbers[at++], start = take(lines), { x, y } = readLine(numbers, at);
-  const walked = new Int32Array(pieces[first[n]]), ring = new Uint32Array(first[n] + 1);
-  for (let p = 0, line = 0; p < walked.length; p++) walked[p] = line += signed(numbers[from + p]);
-  for (let r = 0; r < first[n]; r++) {
+  const walked = new Int32Array(pieces[first[n]]);
+  const left = new Int32Array(lines).fill(-1), right = new Int32Array(lines).fill(-1);
+  for (let i = 0, p = 0, line = 0; i < n; i++) {
+    for (; p < pieces[first[i + 1]]; p++) {
+      walked[p] = line += signed(numbers[from + p]);
+      (line & 1 ? right : left)[line >> 1] = i; // the area lies to the left of its rings
+    }
+  }
+  const each = new Uint32Array(lines + 1);
+  for (let k = 0; k <= lines; k++) each[k] = k;
+  const borders = placed({ n: lines, first: each, ring: start, x, y }, where);
+  const made = { n, lines: { ...borders, left, right } };
+  lazy(made, "shapes", () => placed({ n, first, ...ringsOf(pieces, walked, borders) }, where));
+  return made;
+}
+
+function ringsOf(pieces, walked, { ring: start, x, y }) {
+  const ring = new Uint32Array(pieces.length);
+  for (let r = 0; r + 1 < pieces.length; r++) {
     let size = 0;
     for (let p = pieces[r]; p < pieces[r + 1]; p++) {
       size += start[(walked[p] >> 1) + 1] - start[walked[p] >> 1] - 1;
     }
     ring[r + 1] = ring[r] + size;
   }
-  const ax = new Int32Array(ring[first[n]]), ay = new Int32Array(ax.length);
+  const ax = new Int32Array(ring[ring.length - 1]), ay = new Int32Array(ax.length);
   let v = 0;
   for (let p = 0; p < walked.length; p++) {
     const line = walked[p] >> 1, low = start[line], high = start[line + 1] - 1;
     if (walked[p] & 1) for (let k = high; k > low; k--, v++) (ax[v] = x[k]), (ay[v] = y[k]);
     else for (let k = low; k < high; k++, v++) (ax[v] = x[k]), (ay[v] = y[k]);
   }
-  const areas = placed({ n, first, ring, x: ax, y: ay }, where);
-  lazy(areas, "borders", () => {
-    const each = Uint32Array.from({ length: lines + 1 }, (_, k) => k);
-    return placed({ n: lines, first: each, ring: start, x, y }, where);
-  });
-  return areas;
+  return { ring, x: ax, y: ay };
 }
 
 // 0 and the sums of k numbers, one after another.
@@ -122,12 +133,6 @@ function boxes(s) {
     box[k + 3] = north;
   }
   return box;
-}
-
-// The median width of shapes, Web-Mercator metres.
-function usualWidth(s) {
-  const widths = Float64Array.from({ length: s.n }, (_, i) => s.box[4 * i + 2] - s.box[4 * i]);
-  return widths.sort()[s.n >> 1] * s.step;
 }
 
 // Which shape holds a point of Web Mercator; -1 for none. Even-odd, so holes need no care.

@@ -149,9 +149,9 @@ function inPicture(page, layer, view) {
 }
 
 // Outlines in the colour of each class, the higher classes on top.
-function drawRims(ctx, shapes, layer, view) {
+function drawRims(ctx, { shapes, lines }, layer, view) {
   const width = Math.max(1, Math.min(2.6, (view.zoom - 12) * 0.7));
-  stroke(ctx, pathsOf(shapes.borders, view, false), "rgba(255,255,255,.7)", width + 1.4);
+  stroke(ctx, pathsOf(lines, view, false), "rgba(255,255,255,.7)", width + 1.4);
   for (let c = -1; c < layer.colours.length; c++) {
     const paths = pathsOf(shapes, view, true, (i) => layer.index[i] === c);
     stroke(ctx, paths, c < 0 ? layer.none : layer.colours[c], width);
@@ -309,10 +309,9 @@ function paintAbove(ctx, view, page, { layer, side }) {
 }
 
 function drawOutlines(ctx, page, layer, view) {
-  const area = page.areas[layer.areas], { borders } = area.shapes;
-  const width = view.zoom < 14 ? 0.6 : 1;
   if (inPicture(page, layer, view)) return;
-  if (layer.kind === "heat" && layer.image) drawRims(ctx, area.shapes, layer, view);
+  const area = page.areas[layer.areas], borders = area.lines, width = view.zoom < 14 ? 0.6 : 1;
+  if (layer.kind === "heat" && layer.image) drawRims(ctx, area, layer, view);
   else if (layer.kind === "heat") stroke(ctx, pathsOf(borders, view, false), "rgba(90,84,80,.38)", width);
   else {
     // Opaque: borders that two paths share must not come out darker than others.
@@ -380,17 +379,20 @@ const Sheet = L.Renderer.extend({
   },
   draw() {
     this.kept = null;
-    this.compose();
+    this.paint(false);
   },
-  // Put the picture together; what lies under and over the layer is kept while the view stays.
+  // Draw again after a change of colours only: what lies under and over the layer is kept.
   compose() {
+    this.paint(Boolean(this.page.dash));
+  },
+  paint(keeping) {
     const ctx = this._container.getContext("2d"), size = this._bounds.getSize();
     const view = viewOf(this._map, this._bounds.min, size);
     ctx.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     ctx.clearRect(0, 0, size.x, size.y);
     const atLayer = (x) => this._map.containerPointToLayerPoint([x, 0]).x - this._bounds.min.x;
     const parts = sidesOf(this.page, size, atLayer);
-    if (this.page.dash) return this.stack(ctx, view, parts[0]);
+    if (keeping) return this.stack(ctx, view, parts[0]);
     for (const part of parts) {
       if (part.to <= part.from) continue;
       ctx.save();
@@ -423,7 +425,7 @@ const Sheet = L.Renderer.extend({
   numbers(areas, view) {
     const known = this.cells;
     if (known && known.areas === areas && known.at === view.key) return known;
-    const made = cellNumbers(this.page.areas[areas].shapes, view, this.ratio, known ? known.numbers : []);
+    const made = cellNumbers(this.page.areas[areas], view, this.ratio, known ? known.numbers : []);
     return (this.cells = { ...made, areas, at: view.key });
   },
 });

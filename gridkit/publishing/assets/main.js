@@ -36,8 +36,8 @@ function readBase(base, parts) {
 }
 
 function readArea(area, parts) {
-  const shapes = readAreas(area.shapes, parts), { people, middles, ...words } = area;
-  const made = { ...words, shapes, usual: usualWidth(shapes) };
+  const { shapes, people, middles, ...words } = area;
+  const made = Object.assign(readAreas(shapes, parts), words);
   lazy(made, "middles", () => readShapes(middles, parts));
   lazy(made, "people", () => people && readPeople(people, parts));
   return made;
@@ -109,24 +109,40 @@ function listenToPrinter(page) {
   window.addEventListener("afterprint", around(false));
 }
 
+// First the map with its cells, then what has to be counted, and the panels beside it.
 function start(page) {
-  const { map, doc } = page;
+  const { map } = page;
   map.createPane("gridkit").style.zIndex = 250;
   map.getPane("gridkit").style.pointerEvents = "none";
   map.setMaxZoom(19);
   map.doubleClickZoom.disable();
   showWords(page);
-  if (page.dash) prepareDash(page);
-  showLegend(page);
-  showLayers(page);
+  if (page.dash) makeRoom(page);
+  else showPanels(page);
   fitPage(page);
   page.sheet = new Sheet(page);
   page.sheet.addTo(map);
+  document.documentElement.dataset.gridkit = "drawn";
+  if (page.dash) afterPaint(() => finish(page));
+  else finish(page);
+}
+
+function showPanels(page) {
+  showLegend(page);
+  showLayers(page);
+  if (page.marks) showItems(page);
+}
+
+function finish(page) {
+  const { map, doc } = page;
+  if (page.dash) {
+    startDash(page);
+    showPanels(page);
+    page.sheet.compose();
+  }
   L.control.zoom({ zoomInTitle: doc.words.zoom_in, zoomOutTitle: doc.words.zoom_out }).addTo(map);
   L.control.scale({ imperial: false, maxWidth: 140 }).addTo(map);
   northArrow(doc.words.north).addTo(map);
-  if (page.marks) showItems(page);
-  if (doc.dash) startDash(page);
   showSlider(page);
   listen(page);
   listenToPrinter(page);
@@ -136,6 +152,17 @@ function start(page) {
   }).observe(byId("gk-map"));
   byId("gk-old").remove();
   document.documentElement.dataset.gridkit = "ready";
+}
+
+// Act when what is drawn so far has been shown; a page in the background is not painted at all.
+function afterPaint(act) {
+  let done = false;
+  const once = () => {
+    if (!done) act();
+    done = true;
+  };
+  requestAnimationFrame(() => setTimeout(once));
+  setTimeout(once, 250);
 }
 
 if (window.gridkitData) start(readPage(openBlock(await window.gridkitData), gridkitMap));

@@ -2,37 +2,41 @@
 
 const OUTLINE = [107, 107, 115];
 
-// For each pixel the number of its cell plus 1, or 0. Each edge of a ring adds the cell where it
-// enters a row of pixels and takes it away where it leaves: sums along the row are the cells.
-function cellNumbers(s, view, ratio, numbers) {
+// For each pixel the number of its cell plus 1, or 0. Where a line crosses a row of pixels, one cell
+// ends and the next begins: sums of these steps along the row are the cells.
+function cellNumbers({ n, lines: s }, view, ratio, numbers) {
   const width = Math.round(view.size.x * ratio), height = Math.round(view.size.y * ratio);
   if (numbers.length === width * height) numbers.fill(0);
   else numbers = new Int32Array(width * height);
   const k = s.step * view.scale * ratio, bx = view.x(s.x0) * ratio, by = view.y(s.y0) * ratio;
   for (let i = 0; i < s.n; i++) {
-    if (!onScreen(s, i, view)) continue;
-    for (let r = s.first[i]; r < s.first[i + 1]; r++) {
-      const start = s.ring[r], end = s.ring[r + 1];
-      let px = bx + k * s.x[end - 1], py = by - k * s.y[end - 1];
-      for (let v = start; v < end; v++) {
-        const x = bx + k * s.x[v], y = by - k * s.y[v];
-        const down = y > py, sign = down ? i + 1 : -i - 1;
-        const top = Math.max(0, Math.ceil((down ? py : y) - 0.5));
-        const bottom = Math.min(height, Math.ceil((down ? y : py) - 0.5));
-        const slope = (x - px) / (y - py);
-        for (let row = top; row < bottom; row++) {
-          const column = Math.ceil(px + (row + 0.5 - py) * slope - 0.5);
-          if (column < width) numbers[row * width + Math.max(0, column)] += sign;
-        }
-        px = x;
-        py = y;
+    if (!inRows(s, i, view)) continue;
+    const step = s.left[i] - s.right[i]; // what a line that runs down the screen has to its east
+    let px = bx + k * s.x[s.ring[i]], py = by - k * s.y[s.ring[i]];
+    for (let v = s.ring[i] + 1; v < s.ring[i + 1]; v++) {
+      const x = bx + k * s.x[v], y = by - k * s.y[v], down = y > py, sign = down ? step : -step;
+      const top = Math.max(0, Math.ceil((down ? py : y) - 0.5));
+      const bottom = Math.min(height, Math.ceil((down ? y : py) - 0.5));
+      const slope = (x - px) / (y - py);
+      for (let row = top; row < bottom; row++) {
+        const column = Math.ceil(px + (row + 0.5 - py) * slope - 0.5);
+        if (column < width) numbers[row * width + Math.max(0, column)] += sign;
       }
+      px = x;
+      py = y;
     }
   }
   for (let row = 0, p = 0; row < height; row++) {
     for (let column = 0, sum = 0; column < width; column++, p++) numbers[p] = sum += numbers[p];
   }
-  return { numbers, width, height, n: s.n };
+  return { numbers, width, height, n };
+}
+
+// Whether a line reaches into the rows on the screen, and not only east of it.
+function inRows(s, i, view) {
+  const k = 4 * i, box = s.box;
+  return view.x(s.x0 + box[k] * s.step) < view.size.x &&
+    view.y(s.y0 + box[k + 3] * s.step) < view.size.y && view.y(s.y0 + box[k + 1] * s.step) > 0;
 }
 
 // Only the borders, thin and grey: for heat that shows through.
