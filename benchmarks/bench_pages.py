@@ -207,8 +207,7 @@ def main() -> None:
                         assert requests == []
             middle = {one: statistics.median(found) for one, found in times.items()}
             told = ", ".join(
-                f"{one} {ms:.2f} s ({ms / middle['gridkit']:.1f} x)"
-                for one, ms in middle.items()
+                f"{one} {ms:.2f} s ({ms / middle['gridkit']:.1f} x)" for one, ms in middle.items()
             )
             print(f"cells on the screen, {screen}: {told}")
         for one in ("gridkit", "folium"):
