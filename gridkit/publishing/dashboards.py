@@ -23,7 +23,7 @@ from ..messages import message, require_lang, say
 from ..privacy import mask_text, require_audience
 from ..rules import load_categories
 from ..tables import CASES
-from .content import short, texts
+from .content import texts
 from .events import (
     events_of,
     grid_of,
@@ -333,9 +333,8 @@ def _hot(
 def _measured(
     canvas: Canvas, grid: Grid, cells: gpd.GeoDataFrame, events: Events, bandwidth_m: float
 ) -> dict[str, Any]:
-    """Return what the page divides by: land of cells and squares, households, their prior."""
+    """Return the squares, their land and the prior of the rates of cells."""
     found: dict[str, Any] = {
-        "km2": [short(v) for v in cells["area_m2"] / 1e6],
         "grid": {
             "nx": grid.lattice.nx,
             "ny": grid.lattice.ny,
@@ -350,7 +349,7 @@ def _measured(
         if there.any():
             counts = np.bincount(events.cell[events.cell >= 0], minlength=len(cells))
             shape, _ = gamma_prior(counts[there].astype(float), base[there])
-            found |= {"base": [short(v) for v in base], "prior": shape}
+            found["prior"] = shape
     return found
 
 

@@ -230,6 +230,12 @@ def test_a_click_shows_the_cell_its_bounds_people_and_months(opened, cases, city
         assert side[2:] in text
     for words in (code, "138****", "民警", f"案件\n{len(own)}"):
         assert words in text
+    counts = cases["cell_code"].value_counts().reindex(city.cells["cell_code"], fill_value=0)
+    rates = gk.smooth_rates(counts, city.cells.set_index("cell_code")["load"])["smoothed"]
+    shown = re.search(r"每百户案件数（小格平滑）\n([\d.,]+)", text)[1]
+    assert float(shown.replace(",", "")) == pytest.approx(rates[code], rel=2e-3)
+    per_km2 = re.search(r"每平方公里案件数\n([\d.,]+)", text)[1]
+    assert float(per_km2.replace(",", "")) == pytest.approx(len(own) / 0.0625, rel=5e-3)
     label = seen.page.get_attribute("#gk-cell svg.gk-bars", "aria-label")
     months = own["reported_at"].dt.month.value_counts().reindex(range(1, 13), fill_value=0)
     assert label == ", ".join(f"2025-{m:02} {n}" for m, n in months.items())

@@ -8,6 +8,8 @@ function readDash(doc, areas, parts) {
   const count = () => new Uint32Array(cells + 1), kinds = Math.max(1, dash.categories.length);
   const { belongs, bounds, ...plain } = dash, made = {
     ...plain,
+    km2: areas[0].hectares.map((hectares) => hectares / 100),
+    base: areas[0].load,
     kernel: gaussian(dash.bandwidth_m / grid.bin_m),
     filter: {
       from: 0, to: spans.labels.length, state: 0,
