@@ -29,6 +29,7 @@ __all__ = [
     "mask_points",
     "mask_text",
     "require_audience",
+    "with_second",
 ]
 
 Audience = Literal["internal", "leaders", "public"]
@@ -288,7 +289,7 @@ def mask_counts(values: ArrayLike | pd.Series, *, audience: str, k: int = FEWEST
 
     A count of one or two in a small area can point at a person. Zero says nothing about anyone
     and stays. Totals are not looked at: where one count of a total is withheld, the rest gives
-    it away, so withhold the total or a second count too.
+    it away, so withhold the total or a second count too (`with_second`).
 
     Parameters
     ----------
@@ -321,3 +322,26 @@ def mask_counts(values: ArrayLike | pd.Series, *, audience: str, k: int = FEWEST
     if (counts < 0).any():
         raise OptionError(*message("privacy.not_counts", why=int(counts.min())))
     return counts.mask((counts > 0) & (counts < k)) if seen_by == "public" else counts
+
+
+def with_second(counts: ArrayLike, hidden: ArrayLike) -> NDArray[np.bool_]:
+    """Return which counts to withhold: where one alone is, the smallest other one too.
+
+    The sum of all would else give it away.
+
+    Parameters
+    ----------
+    counts : array-like of numbers
+    hidden : array-like of bool, same length
+
+    Examples
+    --------
+    >>> from gridkit.privacy import with_second
+    >>> with_second([3, 0, 9, 6], [True, False, False, False]).tolist()
+    [True, False, False, True]
+    """
+    numbers, out = np.asarray(counts, dtype=float), np.array(hidden, dtype=bool)
+    others = np.flatnonzero(~out & (numbers > 0))
+    if out.sum() == 1 and len(others):
+        out[others[np.argmin(numbers[others])]] = True
+    return out

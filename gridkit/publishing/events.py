@@ -21,7 +21,7 @@ from ..evaluation.lattice import Lattice, cover_of
 from ..evaluation.rates import counted
 from ..location.locator import Locator
 from ..messages import say
-from ..privacy import FEWEST, require_audience
+from ..privacy import FEWEST, require_audience, with_second
 from ..tables import is_true
 from .encode import to_screen, varints, zigzag
 
@@ -299,8 +299,8 @@ def mask_events(events: Events, *, audience: str) -> Events:
     few = counts < FEWEST
     span = groups // (events.cell.max(initial=0) + 2)
     for alone in np.flatnonzero(np.bincount(span[few], minlength=1) == 1):
-        others = np.flatnonzero((span == alone) & ~few)
-        few[others[np.argmin(counts[others])] if len(others) else others] = True
+        rows = span == alone
+        few[rows] = with_second(counts[rows], few[rows])
     kept = events.take(~few[place])
     nothing = np.zeros(len(kept.cell), np.int64)
     return replace(

@@ -10,7 +10,7 @@ import pandas as pd
 from ..evaluation.periods import Period
 from ..evaluation.rates import INDICATORS, NO_SUBJECT, counted, half_up, indicators, percent
 from ..messages import say
-from ..privacy import FEWEST, mask_counts
+from ..privacy import FEWEST, mask_counts, with_second
 from ..rules import load_categories
 from .content import count_text
 from .facts import change_text, names_of, subject_word, wide
@@ -85,7 +85,6 @@ class Glance:
         parts = [indicators(cases, by=[None, *kinds], period=s, at=_until(s, at)) for s in spans]
         self.tables = {kind: [wide(part, kind) for part in parts] for kind in ("all", *kinds)}
         self.late = _late(cases, at)
-        self.at = at
 
     @property
     def _compared(self) -> bool:
@@ -189,6 +188,9 @@ class Glance:
             rate = _rate(now, "on_time_closing_rate")
             order = np.lexsort((now.index.to_numpy(str), -rate.fillna(-1).to_numpy()))
             rows = [self._row(kind, now, old, int(k)) for k in order]
+            for place, name in enumerate(CARDS) if self.audience == "public" else ():
+                if not _BY_NAME[name].denominator:
+                    _hide_second(rows, place, now[name].to_numpy(float, na_value=0.0)[order])
             found.append({"kind": kind, "label": subject_word(kind, self.lang), "rows": rows})
         return found
 
@@ -214,6 +216,13 @@ class Glance:
     def columns(self) -> list[str]:
         """Return the heads of the columns of `ranking`."""
         return [_BY_NAME[name].label(self.lang) for name in CARDS]
+
+
+def _hide_second(rows: list[dict[str, Any]], place: int, counts: Any) -> None:
+    """Withhold a second count of a column where one alone is: the district's would tell it."""
+    few = (counts > 0) & (counts < FEWEST)
+    for k in np.flatnonzero(with_second(counts, few) & ~few):
+        rows[k]["cells"][place] = "–"
 
 
 def _points(rate: Indicator, now: pd.Series[Any], old: pd.Series[Any]) -> str:

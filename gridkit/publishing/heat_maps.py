@@ -17,7 +17,7 @@ from ..evaluation.rates import cell_counts
 from ..evaluation.smoothing import smooth_rates
 from ..location.locator import Locator
 from ..messages import message, require_lang, say
-from ..privacy import mask_counts, mask_points, require_audience
+from ..privacy import FEWEST, mask_counts, mask_points, require_audience, with_second
 from ..rules import load_categories
 from .classes import Classes, classify, heat_stops
 from .content import count_text, figures_of, short, texts
@@ -125,7 +125,7 @@ def heat_map(
         raise OptionError(*message("publishing.map_two_densities"))
     seen_by = require_audience(audience)
     counts = cell_counts(located, cells)
-    counts["shown"] = mask_counts(counts["n"], audience=seen_by)
+    counts["shown"] = _seen(counts["n"], seen_by)
     if m is None and title is None:
         name = "" if district is None else district.name
         title = say("publishing.map_heat_title", require_lang(lang), name=name).strip()
@@ -138,7 +138,8 @@ def heat_map(
     if by is not None:
         heats |= densities(shown, by, **options)
     codes = texts(cells["cell_code"])
-    known = [count_text(n) for n in counts["shown"]]
+    pairs = zip(counts["n"], counts["shown"], strict=True)
+    known = ["–" if pd.isna(seen) and n >= FEWEST else count_text(seen) for n, seen in pairs]
     figures = {say("publishing.map_reports", canvas.lang): known}
     figures |= figures_of(scores, codes, canvas.lang, audience=seen_by)
     areas = canvas.add_areas(figures=figures, posts=posts, roster=roster, audience=audience)
@@ -173,6 +174,12 @@ def _homes(district: District | None, per: str) -> gpd.GeoDataFrame | None:
     if buildings is None or "households" not in buildings.columns:
         raise SchemaError(*message("publishing.heat_no_households"))
     return buildings
+
+
+def _seen(n: pd.Series[Any], audience: Audience) -> pd.Series[Any]:
+    """Return the counts of cells that an audience may see, two withheld at least, or none."""
+    seen = mask_counts(n, audience=audience)
+    return seen.mask(with_second(n, seen.isna()))
 
 
 def _shown(

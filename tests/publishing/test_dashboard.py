@@ -260,3 +260,23 @@ def test_the_commands_write_the_page_and_the_cards(city, tmp_path, capsys):
     assert main([*asked, "--out", str(cards)]) == 0
     assert cards.read_bytes().startswith(b"%PDF")
     assert "1 / 1" in capsys.readouterr().err
+
+
+def test_one_withheld_rank_takes_a_second_with_it(city, plan, block_of):
+    cases = cases_of(city, n=60)
+    moment = pd.Timestamp("2025-11-05 09:00", tz=ZONE)
+    cases = cases.assign(
+        responsible_unit=np.repeat(["甲", "乙", "丙"], [3, 17, 40]),
+        **dict.fromkeys(("reported_at", "filed_at"), moment),
+    )
+    done = ["disposed_at", "closed_at"]
+    cases[done] = cases[done].iloc[:0].reindex(cases.index)
+    at = pd.Timestamp("2025-11-30", tz=ZONE)
+    seen = {}
+    for audience in ("leaders", "public"):
+        m = dashboard_map(plan, cases, period="2025-11", at=at, audience=audience)
+        units = block_of(m)[0]["dash"]["glance"]["ranking"][0]
+        assert units["kind"] == "responsible_unit"
+        seen[audience] = {row["name"]: row["cells"][0] for row in units["rows"]}
+    assert seen["leaders"] == {"甲": "3", "乙": "17", "丙": "40"}
+    assert seen["public"] == {"甲": "< 5", "乙": "–", "丙": "40"}

@@ -330,3 +330,15 @@ def test_the_public_sees_no_small_counts_and_no_points(city, block_of):
     doc, _ = block_of(hotspot_map(found, audience="public", lang="en"))
     assert list(doc["areas"][0]["figures"]) == ["p, two-sided", "q"]
     assert doc["views"][0]["values"] == []
+
+
+def test_one_withheld_cell_takes_a_second_with_it(city, block_of):
+    codes = city.cells["cell_code"]
+    rows = np.repeat(np.arange(4), [3, 6, 9, 30])
+    made = city.located.iloc[: len(rows)].assign(cell_code=codes.to_numpy()[rows])
+    doc, _ = block_of(heat_map(made, city.cells, audience="public"))
+    assert doc["areas"][0]["figures"]["上报数"][:5] == ["< 5", "–", "9", "30", "0"]
+    assert doc["views"][-1]["values"][:2] == [None, None]
+    assert "不足 5 件的网格不列出，共 9 件" in doc["foot"]
+    doc, _ = block_of(heat_map(made, city.cells))
+    assert doc["areas"][0]["figures"]["上报数"][:2] == ["3", "6"]

@@ -80,7 +80,6 @@ function reheat(page, layer) {
   const { dash } = page, { nx, ny, bin_m, to_screen } = dash.grid;
   const sums = smooth(dash.counts.squares, nx, ny, dash.kernel), km2 = (bin_m * bin_m) / 1e6;
   for (let p = 0; p < sums.length; p++) sums[p] = dash.land[p] > 0 ? sums[p] / (dash.land[p] * km2) : 0;
-  layer.density = sums;
   layer.place = to_screen;
   layer.stops = heatStops(sums);
   layer.picture = layer.stops.length ? heatPicture(layer, sums, nx, ny) : null;
