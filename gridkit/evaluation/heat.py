@@ -231,7 +231,7 @@ def _values_of(points: gpd.GeoDataFrame, by: str, tz: str) -> pd.Series[Any]:
 
 
 def _ordered(values: pd.Series[Any]) -> list[Any]:
-    found = sorted(values.dropna().unique())
+    found = sorted(value for value in values.dropna().unique() if value != "")
     if len(found) > MOST_PARTS:
         what = {"found": len(found), "most": MOST_PARTS}
         raise OptionError(*message("evaluation.too_many_parts", **what))

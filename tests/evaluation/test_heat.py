@@ -278,6 +278,7 @@ def test_one_density_for_each_value_and_together_they_are_the_whole():
     made["reported_at"] = pd.Timestamp("2025-01-01", tz="Asia/Shanghai") + hours
     by = densities(made, "category", within=LAND)
     assert list(by) == ["E0110", "E0405"]
+    assert list(densities(made.fillna({"category": ""}), "category", within=LAND)) == list(by)
     told = density(made[made["category"].notna()], within=LAND)
     assert np.allclose(sum(heat.values for heat in by.values()), told.values)
     for facet, parts in {"month": 7, "weekday": 7, "slot": 2, "hour": 24, "day_kind": 3}.items():
