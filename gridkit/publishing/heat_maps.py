@@ -58,8 +58,8 @@ def heat_map(
 ) -> GridMap:
     """Return a heat map of located reports: density, over the cells and their people.
 
-    Cells are coloured by reports per km² or by rate, never by raw counts; per km² heat and cells
-    share one scale. The text of reports is not put into the page.
+    Cells are coloured by reports per km² or by rate, never by raw counts; heat and cells share
+    one scale. The text of reports is not put into the page.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def _views(
     figures: np.ndarray[Any, np.dtype[np.float64]],
     by: str | None,
 ) -> list[dict[str, Any]]:
-    """Return the heats, all on one scale, and the cells: per km² on that scale too."""
+    """Return the heats, those of parts on one scale, and the cells on that of the whole."""
     lang, per_km2 = canvas.lang, heats[""].unit == "per_km2"
     parts = list(heats.values())[1:] or [heats[""]]
     scale = heat_stops(np.concatenate([np.ravel(part.values) for part in parts]))
@@ -231,9 +231,7 @@ def _views(
     label = (
         say("publishing.map_per_km2", lang) if per_km2 else say("publishing.map_per_homes", lang)
     )
-    if not per_km2:
-        classes = classify(figures)
-    elif whole:
+    if whole:
         classes = classify(figures, breaks=whole[1:-1])
     else:
         classes = Classes((), np.full(len(figures), -1), np.nan, np.nan)

@@ -295,7 +295,9 @@ def test_heat_per_household_divides_by_those_around(city, block_of):
     doc, _ = block_of(heat_map(city.located, city.cells, district=city.district, per="households"))
     assert "每百户" in doc["views"][0]["unit"]
     assert any("每百户核密度" in line for line in doc["foot"])
-    figures = doc["views"][1]["values"]
+    heat, cells = doc["views"]
+    assert cells["breaks"] == heat["stops"][1:-1]  # the rims on the heat are read by its legend
+    figures = cells["values"]
     lived = [i for i in range(12) if i < 4]  # all houses stand in the southern row
     assert all(figures[i] is not None for i in lived)
     assert all(figures[i] is None for i in range(4, 12))
