@@ -113,7 +113,7 @@ def test_phones_are_masked_on_every_page(whole, city):
 def visible(page):
     """Return a page's text with its packed data unpacked."""
     text = page.read_text("utf-8")
-    packed = re.findall(r'id="gk-data"[^>]*>([^<]+)<', text)
+    packed = re.findall(r'id="gk-(?:data|more)"[^>]*>([^<]+)<', text)
     return text + "".join(
         gzip.decompress(base64.b64decode(p)).decode("utf-8", "replace") for p in packed
     )

@@ -1,8 +1,9 @@
-"""Shapes and words packed small for a page: quantised, delta-coded, in one compressed block.
+"""Shapes and words packed small for a page: quantised, delta-coded, in two compressed blocks.
 
-The block is base64, of gzip or of the plain bytes. Inside: the length of a JSON text as four bytes
-(little endian), the JSON text, then the binary parts one after another; the JSON's ``parts`` lists
-their lengths.
+The first holds what the first picture is drawn from, the second all else: a page shows its map
+before it reads the names of thirty thousand people. A block is base64, of gzip or of the plain
+bytes. Inside: the length of a JSON text as four bytes (little endian), the JSON text, then the
+binary parts one after another; the JSON's ``parts`` gives the length of each by its number.
 A part of shapes is a row of varints: number of shapes, rings of each shape, vertices of each
 ring, then x and y of every vertex as zigzag differences to the vertex before it.
 """
@@ -20,7 +21,7 @@ import numpy as np
 import shapely
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,6 +29,15 @@ __all__ = ["Block", "Frame", "pack_shapes", "rings_of", "to_screen", "varints", 
 
 WEB_MERCATOR = 3857
 MOST_BYTES = 5  # a varint here holds at most 35 bits
+# What the first picture does without.
+LATER = {
+    "areas": {
+        *("codes", "labels", "names", "communities", "hectares", "load", "figures"),
+        *("middles", "people"),
+    },
+    "base": {"buildings", "places"},
+    "dash": {"belongs", "bounds", "categories", "events", "late", "prior"},
+}
 
 
 @dataclass(frozen=True)
@@ -86,14 +96,44 @@ class Block:
             "part": self.add((digits & 255).astype(np.uint8).tobytes()),
         }
 
-    def to_text(self, *, compressed: bool = True) -> str:
-        """Return the block as base64 text; the same content always gives the same text."""
-        doc = {**self.doc, "parts": [len(part) for part in self.parts]}
+    def to_texts(self, *, compressed: bool = True) -> tuple[str, str]:
+        """Return both blocks as base64 text; the same content always gives the same text."""
+        first, later = dict(self.doc), {}
+        for key, names in LATER.items():
+            if key in first:
+                first[key], later[key] = _split(first[key], names)
+        soon = set(_places(first))
+        rest = set(range(len(self.parts))) - soon
+        return self._text(first, soon, compressed), self._text(later, rest, compressed)
+
+    def _text(self, doc: dict[str, Any], places: set[int], compressed: bool) -> str:
+        parts = {place: self.parts[place] for place in sorted(places)}
+        doc = {**doc, "parts": {place: len(part) for place, part in parts.items()}}
         words = json.dumps(doc, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         head = words.encode("utf-8", "replace")
-        raw = len(head).to_bytes(4, "little") + head + b"".join(self.parts)
+        raw = len(head).to_bytes(4, "little") + head + b"".join(parts.values())
         packed = gzip.compress(raw, 9, mtime=0) if compressed else raw
         return base64.b64encode(packed).decode("ascii")
+
+
+def _split(content: Any, later: set[str]) -> tuple[Any, Any]:
+    """Return an object, or a list of them, without the members named and with them alone."""
+    if isinstance(content, list):
+        pairs = [_split(one, later) for one in content]
+        return [first for first, _ in pairs], [rest for _, rest in pairs]
+    first = {name: value for name, value in content.items() if name not in later}
+    return first, {name: value for name, value in content.items() if name in later}
+
+
+def _places(content: Any) -> Iterator[int]:
+    """Yield the number of each part that some content points to."""
+    if isinstance(content, dict):
+        if isinstance(content.get("part"), int):
+            yield content["part"]
+        content = list(content.values())
+    if isinstance(content, list):
+        for one in content:
+            yield from _places(one)
 
 
 def to_screen(

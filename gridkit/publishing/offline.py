@@ -229,13 +229,16 @@ def _page(m: GridMap, *, compressed: bool = True) -> str:
     """Return the whole page of a map."""
     head, body, script = _rendered(m)
     code = [_leaflet("leaflet.js"), _default_icon()]
-    data: list[str] = []
+    first: list[str] = []
+    rest: list[str] = []
     tail = [script]
     if m.online is not None:
         tail.append(m.online.script(m.get_name()))
     if "views" in m.block.doc:
         body = _panels(body)
-        data = _data(m, compressed=compressed)
+        data, more = m.block.to_texts(compressed=compressed)
+        first = [_data("gk-data", data, compressed), _script(_asset("unpack.js"))]
+        rest = [_data("gk-more", more, compressed)]
         tail.append(_program(m))
     style = [_leaflet_css(), _asset("page.css")]
     if "dash" in m.block.doc:
@@ -252,7 +255,7 @@ def _page(m: GridMap, *, compressed: bool = True) -> str:
             f"<title>{_title(m)}</title>",
             '<link rel="icon" href="data:,">',
             *(f"<style>{text}</style>" for text in style),
-            *data,
+            *first,
             *(_script(text) for text in code),
             head,
             "</head>",
@@ -260,6 +263,7 @@ def _page(m: GridMap, *, compressed: bool = True) -> str:
             f"<noscript>{html.escape(no_scripts)}</noscript>",
             body,
             *(_script(text) for text in tail),
+            *rest,
             "</body>",
             "</html>",
             "",
@@ -276,12 +280,10 @@ def _panels(body: str) -> str:
     return page.replace("<!--map-->", body)
 
 
-def _data(m: GridMap, *, compressed: bool) -> list[str]:
-    """Return the data and what unpacks it."""
+def _data(name: str, text: str, compressed: bool) -> str:
     packed = "gzip" if compressed else "no"
-    kind = f'type="application/octet-stream" id="gk-data" data-packed="{packed}"'
-    text = m.block.to_text(compressed=compressed)
-    return [f"<script {kind}>{text}</script>", _script(_asset("unpack.js"))]
+    kind = f'type="application/octet-stream" id="{name}" data-packed="{packed}"'
+    return f"<script {kind}>{text}</script>"
 
 
 def _program(m: GridMap) -> str:

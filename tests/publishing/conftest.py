@@ -143,16 +143,29 @@ class Page(html.parser.HTMLParser):
 
     def block(self):
         """Return the data of the page, decoded without any code of gridkit."""
-        text = next(body for attrs, body in self.scripts if attrs.get("id") == "gk-data")
-        raw = gzip.decompress(base64.b64decode(text))
-        size = int.from_bytes(raw[:4], "little")
-        doc = json.loads(raw[4 : 4 + size])
-        parts, start = [], 4 + size
-        for length in doc["parts"]:
-            parts.append(raw[start : start + length])
-            start += length
-        assert start == len(raw)
-        return doc, parts
+        texts = [body for attrs, body in self.scripts if attrs.get("id") in ("gk-data", "gk-more")]
+        (doc, parts), (rest, others) = map(decoded, texts)
+        for name, more in rest.items():
+            pairs = zip(doc[name], more, strict=True) if name == "areas" else [(doc[name], more)]
+            for own, other in pairs:
+                assert not own.keys() & other.keys()
+                own.update(other)
+        assert not parts.keys() & others.keys()
+        parts.update(others)
+        return doc, [parts[k] for k in range(len(parts))]
+
+
+def decoded(text):
+    """Return the words of a block, and its parts by their number."""
+    raw = gzip.decompress(base64.b64decode(text))
+    size = int.from_bytes(raw[:4], "little")
+    doc = json.loads(raw[4 : 4 + size])
+    parts, start = {}, 4 + size
+    for place, length in doc.pop("parts").items():
+        parts[int(place)] = raw[start : start + length]
+        start += length
+    assert start == len(raw)
+    return doc, parts
 
 
 @pytest.fixture

@@ -267,8 +267,7 @@ def shortened(text: str) -> str:
 def faults_of_text(path: Path) -> list[str]:
     """Return whether Python worked out a template in a page or a drawing."""
     text = path.read_text("utf-8", errors="replace")
-    found = re.search(r'id="gk-data"[^>]*>([^<]*)<', text)
-    outside = text.replace(found[1], "") if found else text
+    outside = re.sub(r'(id="gk-(?:data|more)"[^>]*>)[^<]*', r"\1", text)
     if path.suffix == ".svg":  # letters are outlines there, whose figures may be any
         outside = "".join(re.findall(r"<!--(.*?)-->", text, re.DOTALL))
     return [f"{path.name}: evaluated"] if PRODUCT in outside else []

@@ -318,6 +318,32 @@ def test_the_heat_and_the_cells_are_where_the_cases_are(opened, city):
     quiet(seen)
 
 
+NOTHING_MORE = """
+    let unpack;
+    Object.defineProperty(window, "gridkitUnpack", {
+        set(given) { unpack = given; },
+        get: () => (id) => (id === "gk-more" ? new Promise(() => {}) : unpack(id)),
+    });
+"""
+
+
+def test_the_first_picture_needs_no_word_of_cells_people_or_cases(plan, cases, tmp_path, visit):
+    path = publish_dashboard(plan, cases, tmp_path / "dashboard.html")
+    seen = visit(path, prepare=NOTHING_MORE)
+    seen.page.wait_for_selector("html[data-gridkit=drawn]", state="attached")
+    seen.page.wait_for_timeout(400)
+    cell = plan.cells.geometry.iloc[[5]]
+    inside, rim = cell.centroid.to_crs(4326).iloc[0], cell.boundary.to_crs(4326).iloc[0]
+    row = [shapely.Point(rim.bounds[0] + 1e-6 * k, inside.y) for k in range(-60, 60, 3)]
+    assert len({tuple(ink(seen, spot)) for spot in row}) > 1, "no border is drawn"
+    slide(seen, 1)
+    seen.page.mouse.move(400, 500)
+    seen.page.mouse.wheel(0, 200)
+    seen.page.wait_for_timeout(400)
+    assert seen.page.get_attribute("html", "data-gridkit") == "drawn"
+    quiet(seen)
+
+
 def test_the_slider_plays_and_the_keyboard_reaches_everything(opened):
     seen = opened()
     label, button = "#gk-time output", seen.page.locator("#gk-time button")

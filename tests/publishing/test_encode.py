@@ -1,5 +1,6 @@
 import base64
 import gzip
+import json
 
 import geopandas as gpd
 import numpy as np
@@ -133,18 +134,44 @@ def test_shapes_that_overlap_are_simplified_one_by_one():
 def test_a_block_can_be_read_back_and_keeps_equal_parts_once():
     block = Block({"name": "毓璜顶 </script> {{7*7}}"})
     assert [block.add(b"abc"), block.add(b"de"), block.add(b"abc")] == [0, 1, 0]
-    raw = gzip.decompress(base64.b64decode(block.to_text()))
+    first, rest = (decoded(text) for text in block.to_texts())
+    assert first == ({"name": "毓璜顶 </script> {{7*7}}", "parts": {}}, b"")
+    assert rest == ({"parts": {"0": 3, "1": 2}}, b"abcde")
+    assert block.to_texts() == block.to_texts()
+
+
+def test_what_the_first_picture_does_without_is_in_the_second_block():
+    block = Block()
+    border, people, streets = (block.add(part) for part in (b"border", b"people", b"streets"))
+    block.doc |= {
+        "title": "a",
+        "base": {"streets": [{"shapes": {"part": streets}}], "border": {"part": border}},
+        "areas": [
+            {"shapes": {"part": border}, "people": {"name": {"part": people}}, "codes": ["1"]}
+        ],
+    }
+    first, rest = (decoded(text) for text in block.to_texts())
+    assert first[0] == {
+        "title": "a",
+        "base": block.doc["base"],
+        "areas": [{"shapes": {"part": border}}],
+        "parts": {"0": 6, "2": 7},
+    }
+    assert first[1] == b"borderstreets"
+    names = {"people": {"name": {"part": people}}, "codes": ["1"]}
+    assert rest == ({"areas": [names], "base": {}, "parts": {"1": 6}}, b"people")
+
+
+def decoded(text):
+    raw = gzip.decompress(base64.b64decode(text))
     size = int.from_bytes(raw[:4], "little")
-    assert raw[4 : 4 + size].decode() == '{"name":"毓璜顶 </script> {{7*7}}","parts":[3,2]}'
-    assert raw[4 + size :] == b"abcde"
-    assert block.to_text() == block.to_text()
+    return json.loads(raw[4 : 4 + size]), raw[4 + size :]
 
 
 def test_half_a_character_does_not_stop_the_page():
-    raw = gzip.decompress(base64.b64decode(Block({"name": "a\ud800b"}).to_text()))
-    assert b'"a?b"' in raw
+    assert decoded(Block({"name": "a\ud800b"}).to_texts()[0])[0]["name"] == "a?b"
 
 
 def test_not_a_number_never_reaches_the_page():
     with pytest.raises(ValueError, match="JSON"):
-        Block({"value": float("nan")}).to_text()
+        Block({"value": float("nan")}).to_texts()

@@ -3,31 +3,34 @@
 const CHANGES = [-3, -2, 2, 3]; // standard deviations of a change by chance
 const BARS = 12;
 
-function readDash(doc, areas, parts) {
-  const dash = doc.dash, cells = areas[0].codes.length, { grid, spans } = dash;
-  const count = () => new Uint32Array(cells + 1), kinds = Math.max(1, dash.categories.length);
-  const { belongs, bounds, ...plain } = dash, made = {
-    ...plain,
-    km2: areas[0].hectares.map((hectares) => hectares / 100),
-    base: areas[0].load,
+function readDash(dash, cells) {
+  const { grid, spans } = dash, count = () => new Uint32Array(cells + 1);
+  return {
+    ...dash,
     kernel: gaussian(dash.bandwidth_m / grid.bin_m),
     filter: {
-      from: 0, to: spans.labels.length, state: 0,
-      categories: Array(kinds).fill(true), hours: Array(8).fill(true),
+      from: 0, to: spans.labels.length, state: 0, categories: [], hours: Array(8).fill(true),
     },
     counts: {
       n: count(), pending: count(), late: count(), before: count(),
       squares: new Float32Array(grid.nx * grid.ny),
     },
+    redraw() {}, // the slider may be moved before the cases are read
   };
-  lazy(made, "data", () => readEvents(dash.events, cells, parts));
-  lazy(made, "land", () => readLand(parts[grid.land], grid.nx * grid.ny));
-  lazy(made, "belongs", () => {
+}
+
+function readCases(dash, { belongs, bounds, events, ...plain }, area, parts) {
+  const { grid, filter } = Object.assign(dash, plain);
+  dash.km2 = area.hectares.map((hectares) => hectares / 100);
+  dash.base = area.load;
+  filter.categories = Array(Math.max(1, dash.categories.length)).fill(true);
+  lazy(dash, "data", () => readEvents(events, area.n, parts));
+  lazy(dash, "land", () => readLand(parts[grid.land], grid.nx * grid.ny));
+  lazy(dash, "belongs", () => {
     const read = ([kind, where]) => [kind, readWords(where, parts)];
     return Object.fromEntries(Object.entries(belongs).map(read));
   });
-  lazy(made, "sides", () => bounds && bounds.map((where) => readWords(where, parts)));
-  return made;
+  lazy(dash, "sides", () => bounds && bounds.map((where) => readWords(where, parts)));
 }
 
 // The share of the kernel around each square that is land; 0 where there is none.

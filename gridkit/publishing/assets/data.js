@@ -1,4 +1,4 @@
-// Reading the block: a JSON text, then parts of varints or pixels.
+// Reading a block: a JSON text, then parts of varints or pixels.
 
 // Browsers before 2020 lack it.
 if (!Element.prototype.replaceChildren) {
@@ -8,12 +8,12 @@ if (!Element.prototype.replaceChildren) {
   };
 }
 
-function openBlock(buffer) {
+function openBlock(buffer, parts) {
   const raw = new Uint8Array(buffer), size = new DataView(buffer).getUint32(0, true);
   const doc = JSON.parse(new TextDecoder().decode(raw.subarray(4, 4 + size)));
   let from = 4 + size;
-  const parts = doc.parts.map((length) => raw.subarray(from, (from += length)));
-  return { doc, parts };
+  for (const [k, length] of Object.entries(doc.parts)) parts[k] = raw.subarray(from, (from += length));
+  return doc;
 }
 
 // All the varints of a part, which are below 2^32.

@@ -343,7 +343,7 @@ function drawLabels(ctx, page, layer, view, side) {
   if (base.streets && state.on.streets && view.zoom >= 14.5) labelStreets(label, base.streets, view);
   if (layer && state.on.outlines) {
     const area = page.areas[layer.areas];
-    if (area.usual * view.scale < 62) return; // most cells have no room for their number yet
+    if (!page.whole || area.usual * view.scale < 62) return; // no room for most cells' numbers yet
     const { shapes, middles, labels } = area;
     const room = (i) => 0.4 * (shapes.box[4 * i + 2] - shapes.box[4 * i]) * shapes.step * view.scale;
     labelMiddles(label, labels, middles, view, { size: 11.5, colour: "#3a3f47", pad: 1 }, room);

@@ -19,39 +19,46 @@ function lazy(owner, name, make) {
   });
 }
 
-function readBase(base, parts) {
-  const read = (where) => readShapes(where, parts), made = {};
+function readBase(base, read) {
+  const made = {};
   for (const name of ["border", "water"]) if (base[name]) made[name] = read(base[name]);
-  if (base.buildings) lazy(made, "buildings", () => read(base.buildings));
   if (base.communities) {
     const { borders, middles, names } = base.communities;
     made.communities = { borders: read(borders), middles: read(middles), names };
   }
-  if (base.places) {
-    const { names, points } = base.places;
-    lazy(made, "places", () => ({ names: readWords(names, parts), points: read(points) }));
-  }
-  if (base.streets) made.streets = base.streets.map((s) => ({ ...s, lines: read(s.shapes) }));
+  if (base.streets) made.streets = base.streets.map((layer) => ({ ...layer }));
+  for (const layer of made.streets || []) lazy(layer, "lines", () => read(layer.shapes));
   return made;
 }
 
-function readArea(area, parts) {
-  const { shapes, people, middles, ...words } = area;
-  const made = Object.assign(readAreas(shapes, parts), words);
-  lazy(made, "middles", () => readShapes(middles, parts));
-  lazy(made, "people", () => people && readPeople(people, parts));
-  return made;
-}
-
-function readPage({ doc, parts }, map) {
-  const read = (where) => readShapes(where, parts), base = readBase(doc.base, parts);
-  const areas = doc.areas.map((area) => readArea(area, parts));
+function readPage(buffer, map) {
+  const parts = [], doc = openBlock(buffer, parts), read = (where) => readShapes(where, parts);
+  const base = readBase(doc.base, read);
+  const areas = doc.areas.map(({ shapes, ...area }) => Object.assign(readAreas(shapes, parts), area));
   const views = doc.views.map((v) => (v.image ? { ...v, picture: heatCanvas(v, parts) } : v));
   const on = { outlines: true, communities: true, streets: true, buildings: true, water: true };
   const marks = doc.marks ? readMarks(doc.marks, read) : null;
   const state = { view: 0, cell: null, item: null, split: 0, on };
-  const dash = doc.dash ? readDash(doc, areas, parts) : null;
-  return { doc, map, base, areas, views, marks, state, dash, printing: false };
+  const dash = doc.dash ? readDash(doc.dash, areas[0].n) : null;
+  return { doc, map, base, areas, views, marks, state, dash, parts, whole: false, printing: false };
+}
+
+// What the first picture does without: words, people, buildings, cases.
+function readRest(page, buffer) {
+  const { parts } = page, { base, areas, dash } = openBlock(buffer, parts);
+  const read = (where) => readShapes(where, parts);
+  if (base.buildings) lazy(page.base, "buildings", () => read(base.buildings));
+  if (base.places) {
+    const { names, points } = base.places;
+    lazy(page.base, "places", () => ({ names: readWords(names, parts), points: read(points) }));
+  }
+  areas.forEach(({ people, middles, ...words }, k) => {
+    const area = Object.assign(page.areas[k], words);
+    lazy(area, "middles", () => read(middles));
+    lazy(area, "people", () => people && readPeople(people, parts));
+  });
+  if (dash) readCases(page.dash, dash, page.areas[0], parts);
+  page.whole = true;
 }
 
 function showWords(page) {
@@ -109,7 +116,7 @@ function listenToPrinter(page) {
   window.addEventListener("afterprint", around(false));
 }
 
-// First the map with its cells, then what has to be counted, and the panels beside it.
+// First the map with its cells, then what has to be counted or looked up.
 function start(page) {
   const { map } = page;
   map.createPane("gridkit").style.zIndex = 250;
@@ -118,28 +125,30 @@ function start(page) {
   map.doubleClickZoom.disable();
   showWords(page);
   if (page.dash) makeRoom(page);
-  else showPanels(page);
   fitPage(page);
   page.sheet = new Sheet(page);
   page.sheet.addTo(map);
   document.documentElement.dataset.gridkit = "drawn";
-  if (page.dash) afterPaint(() => finish(page));
-  else finish(page);
+  afterPaint(async () => {
+    await allRead();
+    readRest(page, await window.gridkitUnpack("gk-more"));
+    finish(page);
+  });
 }
 
-function showPanels(page) {
-  showLegend(page);
-  showLayers(page);
-  if (page.marks) showItems(page);
+// The second block stands at the end of the file.
+function allRead() {
+  if (document.readyState !== "loading") return undefined;
+  return new Promise((done) => document.addEventListener("DOMContentLoaded", done, { once: true }));
 }
 
 function finish(page) {
   const { map, doc } = page;
-  if (page.dash) {
-    startDash(page);
-    showPanels(page);
-    page.sheet.compose();
-  }
+  if (page.dash) startDash(page);
+  showLegend(page);
+  showLayers(page);
+  if (page.marks) showItems(page);
+  page.sheet.compose();
   L.control.zoom({ zoomInTitle: doc.words.zoom_in, zoomOutTitle: doc.words.zoom_out }).addTo(map);
   L.control.scale({ imperial: false, maxWidth: 140 }).addTo(map);
   northArrow(doc.words.north).addTo(map);
@@ -165,5 +174,5 @@ function afterPaint(act) {
   setTimeout(once, 250);
 }
 
-if (window.gridkitData) start(readPage(openBlock(await window.gridkitData), gridkitMap));
+if (window.gridkitData) start(readPage(await window.gridkitData, gridkitMap));
 else byId("gk-old").classList.add("gk-now");
