@@ -1,6 +1,6 @@
 """Hostile text in every field and every sink, in a real browser, with the policy and without it.
 
-python benchmarks/prove_hostile.py [--worlds 263] [--first 0]
+python benchmarks/prove_hostile.py [--worlds 264] [--first 0]
 
 A world has another string in each of its fields; as many worlds as strings put every string into
 every field. Prints what went wrong, and how much was looked at.

@@ -67,6 +67,7 @@ function figuresOf(page, layer) {
 function revalue(page, layer) {
   const { dash } = page;
   if (!layer.measure) return;
+  if (layer.kind === "heat") return void reheat(page, layer);
   const made = figuresOf(page, layer);
   layer.values = made;
   if (layer.measure === "change") {
@@ -76,13 +77,12 @@ function revalue(page, layer) {
     return;
   }
   Object.assign(layer, classify(made, 5));
-  if (layer.kind === "heat") reheat(page, layer);
 }
 
 function reheat(page, layer) {
-  const { dash } = page, { nx, ny, bin_m, to_screen } = dash.grid;
-  const sums = smooth(dash.counts.squares, nx, ny, dash.kernel), km2 = (bin_m * bin_m) / 1e6;
-  for (let p = 0; p < sums.length; p++) sums[p] = dash.land[p] > 0 ? sums[p] / (dash.land[p] * km2) : 0;
+  const { counts, grid, kernel, land } = page.dash, { nx, ny, bin_m, to_screen } = grid;
+  const sums = smooth(counts.squares, nx, ny, kernel), km2 = (bin_m * bin_m) / 1e6;
+  for (let p = 0; p < sums.length; p++) sums[p] = land[p] > 0 ? sums[p] / (land[p] * km2) : 0;
   layer.place = to_screen;
   layer.stops = heatStops(sums);
   layer.picture = layer.stops.length ? heatPicture(layer, sums, nx, ny) : null;

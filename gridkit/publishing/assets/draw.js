@@ -282,7 +282,8 @@ function paintLayer(ctx, view, page, { layer }) {
   }
   if (layer.kind === "heat" && page.state.on.outlines && inPicture(page, layer, view)) {
     const numbers = page.sheet.numbers(layer.areas, view);
-    ctx.drawImage(outlineCells(numbers, page.sheet.scratch), 0, 0, view.size.x, view.size.y);
+    if (!numbers.outlines) numbers.outlines = outlineCells(numbers, make("canvas"));
+    ctx.drawImage(numbers.outlines, 0, 0, view.size.x, view.size.y);
   }
 }
 
