@@ -207,13 +207,13 @@ def densities(
     >>> {value: heat.n for value, heat in found.items()}
     {'E0110': 1, 'E0405': 2}
     """
-    values = _values_of(points, by, tz)
+    values = values_of(points, by, tz)
     estimator = _Estimator(points, within, households, bandwidth_m, bin_m)
     parts = {str(v): points[(values == v).to_numpy()] for v in _ordered(values)}
     return {value: estimator.of(_coordinates(part)) for value, part in parts.items()}
 
 
-def _values_of(points: gpd.GeoDataFrame, by: str, tz: str) -> pd.Series[Any]:
+def values_of(points: gpd.GeoDataFrame, by: str, tz: str) -> pd.Series[Any]:
     """Return what to part the points by."""
     if by in points.columns:
         column: pd.Series[Any] = points[by]

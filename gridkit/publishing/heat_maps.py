@@ -11,7 +11,7 @@ import shapely
 
 from ..crs import same_crs
 from ..errors import OptionError, SchemaError
-from ..evaluation.heat import densities
+from ..evaluation.heat import densities, values_of
 from ..evaluation.heat import density as density_of
 from ..evaluation.rates import cell_counts
 from ..evaluation.smoothing import smooth_rates
@@ -93,14 +93,16 @@ def heat_map(
     ------
     SchemaError, CRSError, GeometryError, OptionError
         As in :func:`cell_map`; `located` in another CRS or without ``cell_code``; both
-        `density` given with `bandwidth_m`, `by` or `per`; no buildings with ``households``.
+        `density` given with `bandwidth_m`, `by` or `per`, or for the public; no buildings with
+        ``households``.
 
     Notes
     -----
     The density is taken from the working grid to a Web-Mercator grid pixel by pixel (bilinear),
     so that it lies true under the cells. The scale's breaks are quantiles of the density over
     the area, rounded. For the public, places are moved into the middle of squares of 50 m, and
-    reports of cells with fewer than five are left out.
+    reports of cells with fewer than five are left out, by `by` also parts of a cell with fewer
+    than five.
 
     Examples
     --------
@@ -124,6 +126,8 @@ def heat_map(
     if density is not None and (bandwidth_m is not None or by is not None or per != "km2"):
         raise OptionError(*message("publishing.map_two_densities"))
     seen_by = require_audience(audience)
+    if density is not None and seen_by == "public":
+        raise OptionError(*message("publishing.map_public_density"))
     counts = cell_counts(located, cells)
     counts["shown"] = _seen(counts["n"], seen_by)
     if m is None and title is None:
@@ -136,11 +140,12 @@ def heat_map(
         options["bandwidth_m"] = bandwidth_m
     heats = {"": density_of(shown, **options) if density is None else density}
     if by is not None:
-        heats |= densities(shown, by, **options)
+        known, unsaid = _parted(shown, by, seen_by)
+        heats |= densities(known, by, **options)
     codes = texts(cells["cell_code"])
     pairs = zip(counts["n"], counts["shown"], strict=True)
-    known = ["–" if pd.isna(seen) and n >= FEWEST else count_text(seen) for n, seen in pairs]
-    figures = {say("publishing.map_reports", canvas.lang): known}
+    told = ["–" if pd.isna(seen) and n >= FEWEST else count_text(seen) for n, seen in pairs]
+    figures = {say("publishing.map_reports", canvas.lang): told}
     figures |= figures_of(scores, codes, canvas.lang, audience=seen_by)
     areas = canvas.add_areas(figures=figures, posts=posts, roster=roster, audience=audience)
     views = m.block.doc.setdefault("views", [])
@@ -150,6 +155,8 @@ def heat_map(
     if seen_by == "public":
         masked.append(say("publishing.dash_squares", canvas.lang))
         masked.append(say("publishing.heat_withheld", canvas.lang, n=f"{withheld:,}"))
+        if by is not None:
+            masked.append(say("publishing.heat_parts_withheld", canvas.lang, n=f"{unsaid:,}"))
     finish_map(
         m,
         canvas,
@@ -196,6 +203,24 @@ def _shown(
     places = mask_points(kept.geometry.to_numpy(), audience=audience)
     moved = kept.set_geometry(gpd.GeoSeries(places, kept.index, crs=kept.crs))
     return moved, len(shown) - len(kept)
+
+
+def _parted(shown: gpd.GeoDataFrame, by: str, audience: Audience) -> tuple[gpd.GeoDataFrame, int]:
+    """Return the reports that an audience may see by parts, and how many it may not.
+
+    Of a cell the public sees no part with fewer than five, nor a part that the sum would tell.
+    """
+    if audience != "public" or shown.empty:
+        return shown, 0
+    parts = values_of(shown, by, "Asia/Shanghai")
+    table = pd.crosstab(shown["cell_code"], parts)
+    few = {
+        (cell, part)
+        for cell, row in table.iterrows()
+        for part in row.index[with_second(row, (row > 0) & (row < FEWEST))]
+    }
+    hidden = [pair in few for pair in zip(shown["cell_code"], parts, strict=True)]
+    return shown[~np.array(hidden)], sum(hidden)
 
 
 def _cell_figures(
@@ -292,7 +317,7 @@ def _summary(located: gpd.GeoDataFrame, lang: Lang, audience: Audience) -> list[
     }
     rows = [[say("publishing.located_all", lang), f"{len(located):,}"]]
     if "located_by" in located.columns:
-        counts = mask_counts(located["located_by"].value_counts(), audience=audience)
+        counts = _seen(located["located_by"].value_counts(), audience)
         found = {str(k): count_text(n) for k, n in counts.items()}
         rows += [[labels[k], found[k]] for k in labels if k in found]
     return rows

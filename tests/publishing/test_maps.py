@@ -334,6 +334,32 @@ def test_the_public_sees_no_small_counts_and_no_points(city, block_of):
     assert doc["views"][0]["values"] == []
 
 
+def test_the_public_sees_no_small_parts_of_cells(city, block_of):
+    kinds = ["E0405"] * 12 + ["E0110"] * 6 + ["E0204"] * 3  # the smallest, and one that would tell
+    many, few = ["E0405"] * 20 + ["E0110"] * 10, [*kinds, "E0301", "E0301"]
+    codes = city.cells["cell_code"].tolist()
+    cell = [codes[0]] * len(kinds) + [codes[5]] * len(many) + [codes[6]] * len(few)
+    made = city.located.iloc[: len(cell)].assign(cell_code=cell, category=kinds + many + few)
+    hidden = (made["category"].isin(["E0204", "E0301"])) | (
+        (made["cell_code"] == codes[0]) & (made["category"] == "E0110")
+    )
+    doc, parts = block_of(heat_map(made, city.cells, by="category", audience="public"))
+    known, others = block_of(heat_map(made[~hidden], city.cells, by="category", audience="public"))
+    assert len(doc["views"]) == len(known["views"]) == 4
+    for k in (1, 2):
+        one, other = (
+            page[1][page[0]["views"][k]["image"]["part"]]
+            for page in ((doc, parts), (known, others))
+        )
+        assert doc["views"][k]["label"] == known["views"][k]["label"]
+        assert one == other
+    assert "分项热力中，网格内某项不足 5 件的不列入，共 14 件" in doc["foot"]
+    doc, _ = block_of(heat_map(made, city.cells, by="category"))
+    assert len(doc["views"]) == 6
+    with pytest.raises(OptionError, match="density="):
+        heat_map(made, city.cells, density=density(made.geometry), audience="public")
+
+
 def test_one_withheld_cell_takes_a_second_with_it(city, block_of):
     codes = city.cells["cell_code"]
     rows = np.repeat(np.arange(4), [3, 6, 9, 30])
