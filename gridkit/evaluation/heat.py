@@ -213,7 +213,7 @@ def densities(
     return {value: estimator.of(_coordinates(part)) for value, part in parts.items()}
 
 
-def values_of(points: gpd.GeoDataFrame, by: str, tz: str) -> pd.Series[Any]:
+def values_of(points: gpd.GeoDataFrame, by: str, tz: str = "Asia/Shanghai") -> pd.Series[Any]:
     """Return what to part the points by."""
     if by in points.columns:
         column: pd.Series[Any] = points[by]

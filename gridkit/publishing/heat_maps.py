@@ -143,8 +143,7 @@ def heat_map(
         known, unsaid = _parted(shown, by, seen_by)
         heats |= densities(known, by, **options)
     codes = texts(cells["cell_code"])
-    pairs = zip(counts["n"], counts["shown"], strict=True)
-    told = ["–" if pd.isna(seen) and n >= FEWEST else count_text(seen) for n, seen in pairs]
+    told = _told(counts["n"], counts["shown"])
     figures = {say("publishing.map_reports", canvas.lang): told}
     figures |= figures_of(scores, codes, canvas.lang, audience=seen_by)
     areas = canvas.add_areas(figures=figures, posts=posts, roster=roster, audience=audience)
@@ -189,6 +188,12 @@ def _seen(n: pd.Series[Any], audience: Audience) -> pd.Series[Any]:
     return seen.mask(with_second(n, seen.isna()))
 
 
+def _told(n: pd.Series[Any], seen: pd.Series[Any]) -> list[str]:
+    """Return counts as printed; one withheld only for the sake of another is not called small."""
+    pairs = zip(n, seen, strict=True)
+    return ["–" if pd.isna(told) and k >= FEWEST else count_text(told) for k, told in pairs]
+
+
 def _shown(
     located: gpd.GeoDataFrame, counts: pd.DataFrame, audience: Audience
 ) -> tuple[gpd.GeoDataFrame, int]:
@@ -212,7 +217,7 @@ def _parted(shown: gpd.GeoDataFrame, by: str, audience: Audience) -> tuple[gpd.G
     """
     if audience != "public" or shown.empty:
         return shown, 0
-    parts = values_of(shown, by, "Asia/Shanghai")
+    parts = values_of(shown, by)
     table = pd.crosstab(shown["cell_code"], parts)
     few = {
         (cell, part)
@@ -317,8 +322,9 @@ def _summary(located: gpd.GeoDataFrame, lang: Lang, audience: Audience) -> list[
     }
     rows = [[say("publishing.located_all", lang), f"{len(located):,}"]]
     if "located_by" in located.columns:
-        counts = _seen(located["located_by"].value_counts(), audience)
-        found = {str(k): count_text(n) for k, n in counts.items()}
+        counts = located["located_by"].value_counts()
+        told = _told(counts, _seen(counts, audience))
+        found = dict(zip(map(str, counts.index), told, strict=True))
         rows += [[labels[k], found[k]] for k in labels if k in found]
     return rows
 

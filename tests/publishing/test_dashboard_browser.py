@@ -318,6 +318,48 @@ def test_the_heat_and_the_cells_are_where_the_cases_are(opened, city):
     quiet(seen)
 
 
+def test_outlines_of_narrow_cells_follow_the_map(opened):
+    """From one zoom on they are a picture of their own, kept while the map stays where it is."""
+    seen = opened()
+    for name in ("communities", "streets", "buildings", "water"):
+        seen.page.uncheck(f"[name=gk-on-{name}]")
+    outlines = seen.page.locator("[name=gk-on-outlines]")
+    inked = []
+    for step in (-3, -1):
+        seen.page.evaluate(
+            """(step) => {
+                const map = window[document.querySelector(".folium-map").id];
+                map.setZoom(map.getZoom() + step, { animate: false });
+            }""",
+            step,
+        )
+        slide(seen, 3)
+        changed(seen)
+        outlines.uncheck()
+        inked.append(changed(seen))
+        outlines.check()
+        assert changed(seen) == inked[-1]
+    assert inked[0] > 100
+    assert 0.2 * inked[0] < inked[1] < 0.9 * inked[0]  # a map half as wide has half the lines
+    quiet(seen)
+
+
+def changed(seen):
+    """Return how many pixels of the drawn map have changed since it was asked before."""
+    return seen.page.evaluate(
+        """() => {
+            const canvas = document.querySelector(".leaflet-gridkit-pane canvas");
+            const copy = document.createElement("canvas"), before = window.before || [];
+            [copy.width, copy.height] = [canvas.width, canvas.height];
+            const pen = copy.getContext("2d", { willReadFrequently: true });
+            pen.drawImage(canvas, 0, 0);
+            const { buffer } = pen.getImageData(0, 0, copy.width, copy.height).data;
+            window.before = new Uint32Array(buffer);
+            return window.before.reduce((n, ink, p) => n + (ink !== before[p]), 0);
+        }"""
+    )
+
+
 NOTHING_MORE = """
     let unpack;
     Object.defineProperty(window, "gridkitUnpack", {
@@ -332,7 +374,7 @@ def test_the_first_picture_needs_no_word_of_cells_people_or_cases(plan, cases, t
     seen = visit(path, prepare=NOTHING_MORE)
     seen.page.wait_for_selector("html[data-gridkit=drawn]", state="attached")
     seen.page.wait_for_timeout(400)
-    cell = plan.cells.geometry.iloc[[5]]
+    cell = plan.cells.geometry.iloc[[1]]  # at its western border are neither street nor label
     inside, rim = cell.centroid.to_crs(4326).iloc[0], cell.boundary.to_crs(4326).iloc[0]
     row = [shapely.Point(rim.bounds[0] + 1e-6 * k, inside.y) for k in range(-60, 60, 3)]
     assert len({tuple(ink(seen, spot)) for spot in row}) > 1, "no border is drawn"

@@ -321,6 +321,9 @@ def test_the_public_sees_no_small_counts_and_no_points(city, block_of):
         assert told == ("< 5" if hidden else f"{n}")
         assert (value is None) == hidden
     assert f"不足 5 件的网格不列出，共 {counts[few].sum()} 件" in doc["foot"]
+    ways = city.located["located_by"].to_numpy()
+    assert [0 < (ways == way).sum() < 5 for way in ("inside", "outside")] == [False, True]
+    assert dict(doc["summary"]) == {"收到上报": "300", "格内": "–", "区外": "< 5"}
     filed = city.located.assign(
         case_id=city.located["report_id"], stage="filed", filed_at=city.located["reported_at"]
     )
